@@ -1,0 +1,64 @@
+// A pool for data-parallel loops inside one operation.
+//
+// parallel_for(n, body) calls body(begin, end) on disjoint ranges that cover [0, n), on the calling
+// thread and the workers, and returns when all are done. The split decides only who computes what,
+// never the order of an addition, so results do not depend on the number of threads. Workers wait
+// by spinning for about 20 microseconds and then sleep: a busy neighbour is not starved. One
+// parallel_for at a time per pool; body must not throw and must not call parallel_for of the same
+// pool.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace orrery {
+
+class ThreadPool {
+ public:
+  // `num_threads` counts the caller; 1 means no workers. 0 means one per CPU that this process may
+  // use.
+  explicit ThreadPool(int num_threads = 0);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int num_threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Chunks of `grain` (at least 1) are handed out in order to whoever is free.
+  template <typename Body>
+  void parallel_for(int64_t n, int64_t grain, const Body& body) {
+    run(
+        n, grain,
+        [](const void* b, int64_t begin, int64_t end) {
+          (*static_cast<const Body*>(b))(begin, end);
+        },
+        &body);
+  }
+
+ private:
+  using Call = void (*)(const void*, int64_t, int64_t);
+  void run(int64_t n, int64_t grain, Call call, const void* body);
+  void work();
+  void take_chunks();
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<uint64_t> generation_{0};  // one more for each loop; workers wait for a change
+  std::atomic<bool> stop_{false};
+
+  // The loop in progress. Written by the caller before generation_ moves.
+  Call call_ = nullptr;
+  const void* body_ = nullptr;
+  int64_t n_ = 0;
+  int64_t grain_ = 1;
+  std::atomic<int64_t> next_{0};
+  std::atomic<int> busy_{0};  // workers that have not finished the loop
+};
+
+}  // namespace orrery
