@@ -1,0 +1,28 @@
+#include "tensor/buffer.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace orrery {
+
+Result<Buffer> Buffer::allocate(size_t bytes) {
+  Buffer buffer;
+  if (bytes == 0) return buffer;
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) {
+    return resource_exhausted("cannot allocate {} bytes: {}", bytes, std::strerror(errno));
+  }
+  constexpr size_t kHugePage = size_t{2} << 20;
+  if (bytes >= kHugePage) {
+    madvise(data, bytes, MADV_HUGEPAGE);  // a wish; refusal is harmless
+  }
+  buffer.data_ = std::unique_ptr<std::byte, Unmap>(static_cast<std::byte*>(data), Unmap{bytes});
+  buffer.size_bytes_ = bytes;
+  return buffer;
+}
+
+void Buffer::Unmap::operator()(std::byte* data) const { munmap(data, size_bytes); }
+
+}  // namespace orrery
