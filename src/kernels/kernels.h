@@ -1,0 +1,137 @@
+// The device interface: everything that a model asks of the hardware, on tensor views.
+//
+// reference.cpp is the definition of each operation, in plain loops. A table of CPU kernels
+// (kernels/cpu/) computes the same numbers faster; all CPU tables give the same bits, because each
+// sum runs in the one order that the definition states:
+//   * matmul: over k = 0 .. K−1, one fp32 fused multiply-add after the other, of x[k] and the
+//   dequantised weight;
+//   * rms_norm: sixteen partial sums (lane l takes the elements i ≡ l mod 16), then a fixed tree;
+//   * paged_attention: see there.
+// No sum depends on how many rows a call has, on their neighbours, or on the number of threads;
+// hence a token's logits are bitwise the same in a batch of one or of sixty-four, in one chunk or
+// in many.
+//
+// Shapes: T tokens in the step, R requests, D hidden, H query heads, K kv heads, d head dimension,
+// N outputs, V vocabulary. Activations are fp32, row-major. Operations may use the object's threads
+// but return when done; one caller at a time. Arguments are checked by CHECK: the model file has
+// made them consistent, and what came from a file was validated when it was loaded.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/status.h"
+#include "tensor/buffer.h"
+#include "tensor/tensor.h"
+
+namespace orrery::kernels {
+
+// A weight matrix [n, k] (n outputs, k inputs) in the device's own layout (for CPUs:
+// kernels/packed.h). Immutable after packing.
+struct PackedMatrix {
+  DType dtype = DType::kF32;
+  int64_t n = 0;
+  int64_t k = 0;
+  Buffer data;
+};
+
+// A weight matrix as the checkpoint has it. row(i) gives the k elements of output i, in `dtype`,
+// not necessarily aligned; it stays valid during the call it is passed to. (A function, because
+// some files permute rows and because rows of several tensors join.)
+struct WeightRows {
+  DType dtype;
+  int64_t n, k;
+  std::function<const std::byte*(int64_t)> row;
+};
+
+// The keys and values of one layer, in blocks of `block_size` tokens. Slot s is token s %
+// block_size of block s / block_size.
+struct KvCache {
+  static constexpr int64_t kBlockSize = 16;  // tokens: one 512-bit register of fp32 scores
+  DType dtype;                               // kF32 or kBF16
+  int64_t num_blocks, n_kv_heads, head_dim;
+  std::byte*
+      keys;  // [num_blocks][K][d][block_size]: lanes run over tokens when scores are computed
+  std::byte* values;  // [num_blocks][K][block_size][d]: lanes run over d when values are summed
+  // Bytes of `keys` (and as many of `values`) for one block.
+  int64_t block_bytes() const {
+    return n_kv_heads * head_dim * kBlockSize * info(dtype).block_bytes;
+  }
+};
+
+// Who attends to what. Request r owns query rows query_start_loc[r] .. query_start_loc[r + 1] − 1,
+// which are the last tokens of its context of seq_lens[r] tokens; block b of its context lies in
+// block block_tables[r * max_blocks_per_seq + b] of the cache.
+struct AttentionBatch {
+  std::span<const int32_t> query_start_loc;  // [R + 1]
+  std::span<const int32_t> seq_lens;         // [R]
+  std::span<const int32_t> block_tables;     // [R, max_blocks_per_seq]
+  int64_t max_blocks_per_seq;
+};
+
+class Kernels {
+ public:
+  virtual ~Kernels() = default;
+  virtual std::string_view name() const = 0;  // "reference", "scalar", "avx2", "avx512"
+
+  // Repacks a weight matrix for matmul and embed. Errors: kResourceExhausted; kUnsupported for a
+  // dtype this device cannot compute with; kInvalidArgument if k is not a multiple of the format's
+  // block.
+  virtual Result<PackedMatrix> pack(const WeightRows& rows) const = 0;
+
+  // out[t] = row token_ids[t] of the table [V, D], dequantised. Ids must be in range. out [T, D]
+  virtual void embed(std::span<const int32_t> token_ids, const PackedMatrix& table, Tensor out) = 0;
+
+  // out[t, n] = Σ_k x[t, k] · w[n, k]  (+ bias[n], added last; empty for none). x [T, K], out [T,
+  // N]
+  virtual void matmul(const Tensor& x, const PackedMatrix& w, std::span<const float> bias,
+                      Tensor out) = 0;
+
+  // out = x / sqrt(mean(x²) + eps) · weight over the last dimension. out may be x.
+  // (arXiv:1910.07467)
+  virtual void rms_norm(const Tensor& x, std::span<const float> weight, float eps, Tensor out) = 0;
+
+  // x += y.
+  virtual void add(Tensor x, const Tensor& y) = 0;
+
+  // gate = silu(gate) · up, silu(z) = z / (1 + e^−z). (arXiv:2002.05202)
+  virtual void silu_mul(Tensor gate, const Tensor& up) = 0;
+
+  // Rotates the pairs (i, i + r/2) of the first r elements of each head by the angles whose cosines
+  // and sines are given; the remaining elements stay. x [T, H, d], cos_sin [T, r]: r/2 cosines,
+  // then r/2 sines. (arXiv:2104.09864)
+  virtual void rope(Tensor x, const Tensor& cos_sin) = 0;
+
+  // Writes the keys and values [T, K, d] of the step's tokens into their slots, rounded to the
+  // cache's dtype.
+  virtual void store_kv(const Tensor& k, const Tensor& v, std::span<const int64_t> slot_mapping,
+                        KvCache& cache) = 0;
+
+  // out[t, h] = Σ_j softmax_j(scale · q[t, h] · k[j]) v[j] over the context positions j ≤ p, where
+  // p is the row's own position, and j > p − window if window > 0. Query head h reads kv head h /
+  // (H / K). q, out [T, H, d].
+  //
+  // Order: scores are fp32 FMAs over i = 0 .. d−1. The context is cut at positions that are
+  // multiples of kAttentionSplit. Inside a part, tiles of block_size positions in order: m' =
+  // max(m, max of the tile), e = exp(s − m'), the sixteen lane sums l[i] = l[i]·exp(m − m') + e[i],
+  // and acc[c] = fma(e[j], v[j, c], …) over j in order after scaling by exp(m − m'). Positions
+  // outside the mask count as −∞ (e = 0); tiles wholly outside are skipped. Parts are merged in
+  // order of position by the same rule; then out = acc / (tree sum of l). (arXiv:2205.14135,
+  // arXiv:2309.06180)
+  virtual void paged_attention(const Tensor& q, const KvCache& cache, const AttentionBatch& batch,
+                               float scale, int64_t window, Tensor out) = 0;
+
+  // out[i] = x[rows[i]].
+  virtual void gather_rows(const Tensor& x, std::span<const int32_t> rows, Tensor out) = 0;
+};
+
+inline constexpr int64_t kAttentionSplit =
+    512;  // positions; enough parts for 16 threads at 8k, 1/32 of its work in merging
+
+// The definition in plain loops. Threads: one.
+std::unique_ptr<Kernels> make_reference_kernels();
+
+}  // namespace orrery::kernels
