@@ -1,0 +1,38 @@
+// Mistral decoder (arXiv:2310.06825): grouped-query attention that sees a sliding window of the
+// last tokens.
+#include "model/decoder.h"
+#include "model/registry.h"
+
+namespace orrery::model {
+namespace {
+
+struct Attention {
+  int64_t n_heads, n_kv_heads, head_dim, window;
+  Linear q_proj, k_proj, v_proj, o_proj;
+
+  Attention(const ModelConfig& c, const weights::Weights& w, int64_t layer)
+      : n_heads(c.n_heads),
+        n_kv_heads(c.n_kv_heads),
+        head_dim(c.head_dim),
+        window(c.windows[static_cast<size_t>(layer)]),
+        q_proj(w.at("q_proj"), n_heads * head_dim, c.hidden_size),
+        k_proj(w.at("k_proj"), n_kv_heads * head_dim, c.hidden_size),
+        v_proj(w.at("v_proj"), n_kv_heads * head_dim, c.hidden_size),
+        o_proj(w.at("o_proj"), c.hidden_size, n_heads * head_dim) {}
+
+  Tensor operator()(Context& ctx, const Tensor& x, const AttentionInput& in) const {
+    Tensor q = q_proj(ctx, x).heads(n_heads, head_dim);     // [T, H, d]
+    Tensor k = k_proj(ctx, x).heads(n_kv_heads, head_dim);  // [T, K, d]
+    Tensor v = v_proj(ctx, x).heads(n_kv_heads, head_dim);  // [T, K, d]
+    ctx.rope(q, k, in.cos_sin);
+    return o_proj(ctx, ctx.paged_attention(q, k, v, in.batch, in.layer, window));  // [T, D]
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Model> make_mistral(const ModelConfig& config, const weights::Weights& weights) {
+  return std::make_unique<Decoder<Attention>>(config, weights);
+}
+
+}  // namespace orrery::model

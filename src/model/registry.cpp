@@ -1,0 +1,45 @@
+#include "model/registry.h"
+
+#include <fmt/ranges.h>
+
+#include <array>
+
+namespace orrery::model {
+namespace {
+
+struct Architecture {
+  std::string_view model_type;
+  std::unique_ptr<Model> (*make)(const ModelConfig&, const weights::Weights&);
+};
+
+constexpr std::array<Architecture, 4> kArchitectures = {{
+    {"llama", make_llama},
+    {"mistral", make_mistral},
+    {"qwen2", make_qwen2},
+    {"qwen3", make_qwen3},
+}};
+
+}  // namespace
+
+std::vector<std::string_view> known_architectures() {
+  std::vector<std::string_view> names;
+  for (const Architecture& architecture : kArchitectures) names.push_back(architecture.model_type);
+  return names;
+}
+
+Result<std::unique_ptr<Model>> load_model(const weights::Checkpoint& checkpoint,
+                                          const ModelConfig& config,
+                                          const kernels::Kernels& kernels,
+                                          const std::function<void(double)>& progress) {
+  for (const Architecture& architecture : kArchitectures) {
+    if (architecture.model_type != config.model_type) continue;
+    weights::WeightLoader loader(checkpoint, kernels, progress);
+    auto model = architecture.make(config, loader.root());
+    RETURN_IF_ERROR(loader.status());
+    return model;
+  }
+  return unsupported("model_type: expected one of {}, got \"{}\"",
+                     fmt::join(known_architectures(), ", "), config.model_type);
+}
+
+}  // namespace orrery::model
