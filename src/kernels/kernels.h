@@ -4,7 +4,7 @@
 // (kernels/cpu/) computes the same numbers faster; all CPU tables give the same bits, because each
 // sum runs in the one order that the definition states:
 //   * matmul: over k = 0 .. K−1, one fp32 fused multiply-add after the other, of x[k] and the
-//   dequantised weight;
+//     dequantised weight;
 //   * rms_norm: sixteen partial sums (lane l takes the elements i ≡ l mod 16), then a fixed tree;
 //   * paged_attention: see there.
 // No sum depends on how many rows a call has, on their neighbours, or on the number of threads;
@@ -40,7 +40,8 @@ struct PackedMatrix {
 
 // A weight matrix as the checkpoint has it. row(i) gives the k elements of output i, in `dtype`,
 // not necessarily aligned; it stays valid during the call it is passed to. (A function, because
-// some files permute rows and because rows of several tensors join.)
+// some files permute rows and because rows of several tensors join.) pack() may call it from
+// several threads at once.
 struct WeightRows {
   DType dtype;
   int64_t n, k;
@@ -53,9 +54,10 @@ struct KvCache {
   static constexpr int64_t kBlockSize = 16;  // tokens: one 512-bit register of fp32 scores
   DType dtype;                               // kF32 or kBF16
   int64_t num_blocks, n_kv_heads, head_dim;
-  std::byte*
-      keys;  // [num_blocks][K][d][block_size]: lanes run over tokens when scores are computed
-  std::byte* values;  // [num_blocks][K][block_size][d]: lanes run over d when values are summed
+  // [num_blocks][K][d][block_size]: lanes run over tokens when scores are computed.
+  std::byte* keys;
+  // [num_blocks][K][block_size][d]: lanes run over d when values are summed.
+  std::byte* values;
   // Bytes of `keys` (and as many of `values`) for one block.
   int64_t block_bytes() const {
     return n_kv_heads * head_dim * kBlockSize * info(dtype).block_bytes;
@@ -85,8 +87,8 @@ class Kernels {
   // out[t] = row token_ids[t] of the table [V, D], dequantised. Ids must be in range. out [T, D]
   virtual void embed(std::span<const int32_t> token_ids, const PackedMatrix& table, Tensor out) = 0;
 
-  // out[t, n] = Σ_k x[t, k] · w[n, k]  (+ bias[n], added last; empty for none). x [T, K], out [T,
-  // N]
+  // out[t, n] = Σ_k x[t, k] · w[n, k]  (+ bias[n], added last; empty for none).
+  // x [T, K], out [T, N]
   virtual void matmul(const Tensor& x, const PackedMatrix& w, std::span<const float> bias,
                       Tensor out) = 0;
 
@@ -114,13 +116,15 @@ class Kernels {
   // p is the row's own position, and j > p − window if window > 0. Query head h reads kv head h /
   // (H / K). q, out [T, H, d].
   //
-  // Order: scores are fp32 FMAs over i = 0 .. d−1. The context is cut at positions that are
-  // multiples of kAttentionSplit. Inside a part, tiles of block_size positions in order: m' =
-  // max(m, max of the tile), e = exp(s − m'), the sixteen lane sums l[i] = l[i]·exp(m − m') + e[i],
-  // and acc[c] = fma(e[j], v[j, c], …) over j in order after scaling by exp(m − m'). Positions
-  // outside the mask count as −∞ (e = 0); tiles wholly outside are skipped. Parts are merged in
-  // order of position by the same rule; then out = acc / (tree sum of l). (arXiv:2205.14135,
-  // arXiv:2309.06180)
+  // Order: s = scale · Σ q[i] k[i], fp32 FMAs over i = 0 .. d−1. The context is cut at positions
+  // that are multiples of kAttentionSplit. Inside a part, tiles of block_size positions in order:
+  // m' = max(m, max of the tile), e = exp(s − m'), the sixteen lane sums l[i] = fma(l[i], exp(m −
+  // m'), e[i]), and acc[c] = fma(e[j], v[j, c], …) over j in order after acc[c] *= exp(m − m').
+  // Positions outside the mask have e = 0 in l and are left out of acc (what a stale slot holds
+  // reaches no one); tiles wholly outside are skipped. Parts are merged in order of position, M' =
+  // max(M, m), a = exp(M − M'), b = exp(m − M'): L[i] = fma(L[i], a, l[i] · b), ACC[c] =
+  // fma(ACC[c], a, acc[c] · b), beginning with the first part as it is; then out = ACC / (tree sum
+  // of L). The exponential is that of exp.h. (arXiv:2205.14135, arXiv:2309.06180)
   virtual void paged_attention(const Tensor& q, const KvCache& cache, const AttentionBatch& batch,
                                float scale, int64_t window, Tensor out) = 0;
 
@@ -128,8 +132,8 @@ class Kernels {
   virtual void gather_rows(const Tensor& x, std::span<const int32_t> rows, Tensor out) = 0;
 };
 
-inline constexpr int64_t kAttentionSplit =
-    512;  // positions; enough parts for 16 threads at 8k, 1/32 of its work in merging
+// Positions; enough parts for 16 threads at 8k, 1/32 of its work in merging.
+inline constexpr int64_t kAttentionSplit = 512;
 
 // The definition in plain loops. Threads: one.
 std::unique_ptr<Kernels> make_reference_kernels();

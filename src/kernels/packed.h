@@ -6,19 +6,24 @@
 // back:
 //
 //   f32         [k][32] floats
-//   f16, bf16   [k / 2][32][2]                                                     (k odd: a zero
-//   is added) q8_0        per 32 k:  d[32] fp16, then Q8 q4_0        per 32 k:  d[32] fp16, then Q4
-//   q4_1: d, m[32] fp16, Q4 q5_0        per 32 k:  d[32] fp16, then Q4, Q1              q5_1: d, m,
-//   Q4, Q1 q4_k        per 256 k: d[32], dmin[32] fp16, then 8 times:  scale[32], min[32] u8, Q4
-//   q5_k        per 256 k: d, dmin, then 8 times:               scale, min, Q4, Q1
-//   q6_k        per 256 k: d, then 16 times (16 k each):        scale[32] i8, Q4, Q2
-//   q3_k        per 256 k: d, then 16 times:                    scale[32] i8, Q2, Q1
-//   q2_k        per 256 k: d, dmin, then 16 times:              scale | min << 4 [32] u8, Q2
+//   f16, bf16   [k / 2][32][2]                                   (k odd: a zero is added)
+//   q8_0        per 32 k:   d[32] fp16, Q8
+//   q4_0        per 32 k:   d[32] fp16, Q4
+//   q4_1        per 32 k:   d[32], m[32] fp16, Q4
+//   q5_0        per 32 k:   d[32] fp16, Q4, Q1
+//   q5_1        per 32 k:   d[32], m[32] fp16, Q4, Q1
+//   q4_k        per 256 k:  d[32], dmin[32] fp16, then 8 times   scale[32], min[32] u8, Q4
+//   q5_k        per 256 k:  d[32], dmin[32] fp16, then 8 times   scale[32], min[32] u8, Q4, Q1
+//   q6_k        per 256 k:  d[32] fp16, then 16 times            scale[32] i8, Q4, Q2
+//   q3_k        per 256 k:  d[32] fp16, then 16 times            scale[32] i8, Q2, Q1
+//   q2_k        per 256 k:  d[32], dmin[32] fp16, then 16 times  scale | min << 4 [32] u8, Q2
 //
-// The planes Qb hold b bits of each number of the sub-block. A number (output o, input k) belongs
-// to byte lane (o % 16) · 4 + k % 4 of the 64-byte vector (group g = k / 4 of the sub-block, half h
-// = o / 16):
-//   Q8   [g][h][64] bytes, stored + 128 (unsigned, as vpdpbusd wants them)
+// A sub-block (32 numbers of each output, 16 in q6_k, q3_k and q2_k) stores its numbers unsigned,
+// as code = q + 2^(bits - 1) where the format is signed and code = q where it has a minimum. The
+// planes hold the bits of the codes, Q4 and Q2 the low ones where two planes join: 5 = Q4 + Q1, 6 =
+// Q4 + Q2, 3 = Q2 + Q1. A number (output o, input k) belongs to byte lane (o % 16) · 4 + k % 4 of
+// the 64-byte vector (group g = k / 4 of the sub-block, half h = o / 16):
+//   Q8   [g][h][64]: unsigned, as vpdpbusd wants them
 //   Q4   [g][64]: half 0 in the low nibble, half 1 in the high
 //   Q2   [g / 4][h][64]: group g in bits 2·(g % 4) and the next
 //   Q1   [g / 4][64]: bit 2·(g % 4) + h
@@ -36,13 +41,32 @@ namespace orrery::kernels {
 
 inline constexpr int64_t kPanelWidth = 32;  // outputs
 
-// Inputs that are packed together: whole blocks (32 or 256) or, for plain formats, 2.
-int64_t packed_group(DType dtype);
+// How a format lies in a panel. Plain formats have bits = 0 and only `group`.
+struct PackedLayout {
+  int group;          // inputs packed together: 1 (f32), 2 (f16, bf16), 32 or 256
+  int sub_block;      // inputs that share a scale
+  int bits;           // of a code
+  bool minimum;       // codes are unsigned, the number is scale * q - minimum
+  bool super_blocks;  // the scales are themselves quantised
+  int offset() const { return minimum ? 0 : 1 << (bits - 1); }  // q = code - offset
+  int group_header_bytes() const { return bits == 0 ? 0 : minimum ? 128 : 64; }
+  int sub_header_bytes() const {  // q2_k shares a byte
+    return !super_blocks ? 0 : minimum && bits > 2 ? 64 : 32;
+  }
+  int sub_bytes() const { return sub_header_bytes() + sub_block * bits * 4; }
+};
+PackedLayout packed_layout(DType dtype);
+
 // Bytes of one panel over `k` inputs.
 int64_t panel_bytes(DType dtype, int64_t k);
 inline int64_t num_panels(int64_t n) { return (n + kPanelWidth - 1) / kPanelWidth; }
 
-// The pack() of every CPU table. Errors as Kernels::pack.
+// An empty (zeroed) matrix of the shape of `rows`. Errors as Kernels::pack.
+Result<PackedMatrix> allocate_panels(const WeightRows& rows);
+// Fills panel number `panel` of it. Panels are independent: several threads may fill different
+// ones.
+void pack_panel(const WeightRows& rows, int64_t panel, PackedMatrix& w);
+// Both for all panels, on one thread: the pack() of every CPU table.
 Result<PackedMatrix> pack_panels(const WeightRows& rows);
 
 // Row `n` of the matrix, dequantised: out[k]. Used by embed and by tests; equal to dequantise() of

@@ -1,0 +1,265 @@
+// The definition of every operation, in plain loops. Read this to learn what a kernel computes.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "base/check.h"
+#include "kernels/exp.h"
+#include "kernels/kernels.h"
+#include "kernels/packed.h"
+#include "tensor/float16.h"
+
+namespace orrery::kernels {
+namespace {
+
+using Lanes = std::array<float, 16>;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// The fixed tree: lane i takes in lane i + 8, then i + 4, i + 2, i + 1.
+float tree_sum(Lanes v) {
+  for (size_t width = 8; width > 0; width /= 2)
+    for (size_t i = 0; i < width; ++i) v[i] = v[i] + v[i + width];
+  return v[0];
+}
+
+// As the vector instructions have it: the second of two zeros, or of two where one is NaN.
+float max_of(float a, float b) { return a > b ? a : b; }
+
+float tree_max(Lanes v) {
+  for (size_t width = 8; width > 0; width /= 2)
+    for (size_t i = 0; i < width; ++i) v[i] = max_of(v[i], v[i + width]);
+  return v[0];
+}
+
+float element(DType dtype, const std::byte* data, int64_t index) {
+  if (dtype == DType::kF32) return reinterpret_cast<const float*>(data)[index];
+  return bf16_to_f32(reinterpret_cast<const uint16_t*>(data)[index]);
+}
+
+void set_element(DType dtype, std::byte* data, int64_t index, float value) {
+  if (dtype == DType::kF32)
+    reinterpret_cast<float*>(data)[index] = value;
+  else
+    reinterpret_cast<uint16_t*>(data)[index] = f32_to_bf16(value);
+}
+
+// Where element i of token `slot` of kv head `head` lies.
+int64_t key_index(const KvCache& cache, int64_t block, int64_t head, int64_t slot, int64_t i) {
+  return ((block * cache.n_kv_heads + head) * cache.head_dim + i) * KvCache::kBlockSize + slot;
+}
+int64_t value_index(const KvCache& cache, int64_t block, int64_t head, int64_t slot, int64_t i) {
+  return ((block * cache.n_kv_heads + head) * KvCache::kBlockSize + slot) * cache.head_dim + i;
+}
+
+// A softmax-weighted sum of values in the making: the sum so far, in units of exp(max).
+struct PartialSum {
+  float max = -kInfinity;
+  Lanes sums{};
+  std::vector<float> acc;
+};
+
+// One row's attention to the positions [begin, end) of its context. `table` is its block table.
+struct RowAttention {
+  const KvCache& cache;
+  std::span<const int32_t> table;
+  int64_t head;  // kv head
+  const float* q;
+  float scale;
+
+  PartialSum part(int64_t begin, int64_t end) const {
+    PartialSum state;
+    state.acc.assign(static_cast<size_t>(cache.head_dim), 0.0F);
+    constexpr int64_t kTile = KvCache::kBlockSize;
+    for (int64_t tile = begin / kTile; tile * kTile < end; ++tile) {
+      const int64_t first = std::max(begin - tile * kTile, int64_t{0});
+      const int64_t last = std::min(end - tile * kTile, kTile);
+      add_tile(table[static_cast<size_t>(tile)], first, last, state);
+    }
+    return state;
+  }
+
+  void add_tile(int64_t block, int64_t first, int64_t last, PartialSum& state) const {
+    Lanes e;
+    e.fill(-kInfinity);
+    for (int64_t j = first; j < last; ++j) {
+      float score = 0;
+      for (int64_t i = 0; i < cache.head_dim; ++i)
+        score = std::fma(
+            q[i], element(cache.dtype, cache.keys, key_index(cache, block, head, j, i)), score);
+      e[static_cast<size_t>(j)] = score * scale;
+    }
+    const float max = max_of(state.max, tree_max(e));
+    const float shrink = exp_f32(state.max - max);
+    state.max = max;
+    for (size_t j = 0; j < e.size(); ++j) {
+      e[j] = exp_f32(e[j] - max);
+      state.sums[j] = std::fma(state.sums[j], shrink, e[j]);
+    }
+    for (int64_t c = 0; c < cache.head_dim; ++c) {
+      float acc = state.acc[static_cast<size_t>(c)] * shrink;
+      for (int64_t j = first; j < last; ++j)
+        acc = std::fma(e[static_cast<size_t>(j)],
+                       element(cache.dtype, cache.values, value_index(cache, block, head, j, c)),
+                       acc);
+      state.acc[static_cast<size_t>(c)] = acc;
+    }
+  }
+};
+
+void merge(PartialSum& total, const PartialSum& part) {
+  const float max = max_of(total.max, part.max);
+  const float a = exp_f32(total.max - max), b = exp_f32(part.max - max);
+  total.max = max;
+  for (size_t i = 0; i < total.sums.size(); ++i)
+    total.sums[i] = std::fma(total.sums[i], a, part.sums[i] * b);
+  for (size_t c = 0; c < total.acc.size(); ++c)
+    total.acc[c] = std::fma(total.acc[c], a, part.acc[c] * b);
+}
+
+class ReferenceKernels : public Kernels {
+ public:
+  std::string_view name() const override { return "reference"; }
+
+  Result<PackedMatrix> pack(const WeightRows& rows) const override { return pack_panels(rows); }
+
+  void embed(std::span<const int32_t> token_ids, const PackedMatrix& table, Tensor out) override {
+    CHECK(out.rows() == std::ssize(token_ids) && out.cols() == table.k);
+    for (size_t t = 0; t < token_ids.size(); ++t)
+      unpack_row(table, token_ids[t], row(out, static_cast<int64_t>(t)));
+  }
+
+  void matmul(const Tensor& x, const PackedMatrix& w, std::span<const float> bias,
+              Tensor out) override {
+    CHECK(x.cols() == w.k && out.cols() == w.n && out.rows() == x.rows());
+    CHECK(bias.empty() || std::ssize(bias) == w.n);
+    std::vector<float> weights(static_cast<size_t>(w.k));
+    for (int64_t n = 0; n < w.n; ++n) {
+      unpack_row(w, n, weights);
+      for (int64_t t = 0; t < x.rows(); ++t) {
+        const std::span<float> inputs = row(x, t);
+        float sum = 0;
+        for (size_t k = 0; k < weights.size(); ++k) sum = std::fma(inputs[k], weights[k], sum);
+        row(out, t)[static_cast<size_t>(n)] =
+            bias.empty() ? sum : sum + bias[static_cast<size_t>(n)];
+      }
+    }
+  }
+
+  void rms_norm(const Tensor& x, std::span<const float> weight, float eps, Tensor out) override {
+    CHECK(x.shape == out.shape && std::ssize(weight) == x.cols());
+    for (int64_t t = 0; t < x.rows(); ++t) {
+      const std::span<float> in = row(x, t), result = row(out, t);
+      Lanes squares{};
+      for (size_t i = 0; i < in.size(); ++i)
+        squares[i % 16] = std::fma(in[i], in[i], squares[i % 16]);
+      const float mean = tree_sum(squares) / static_cast<float>(in.size());
+      const float inverse = 1.0F / std::sqrt(mean + eps);
+      for (size_t i = 0; i < in.size(); ++i) result[i] = in[i] * inverse * weight[i];
+    }
+  }
+
+  void add(Tensor x, const Tensor& y) override {
+    CHECK(x.shape == y.shape);
+    const std::span<float> a = x.f32(), b = y.f32();
+    for (size_t i = 0; i < a.size(); ++i) a[i] += b[i];
+  }
+
+  void silu_mul(Tensor gate, const Tensor& up) override {
+    CHECK(gate.shape == up.shape);
+    const std::span<float> a = gate.f32(), b = up.f32();
+    for (size_t i = 0; i < a.size(); ++i) a[i] = a[i] / (1.0F + exp_f32(-a[i])) * b[i];
+  }
+
+  void rope(Tensor x, const Tensor& cos_sin) override {
+    CHECK(x.shape.rank() == 3 && cos_sin.rows() == x.shape[0]);
+    CHECK(cos_sin.cols() % 2 == 0 && cos_sin.cols() <= x.cols());
+    const auto half = static_cast<size_t>(cos_sin.cols() / 2);
+    for (int64_t t = 0; t < x.shape[0]; ++t) {
+      const std::span<float> angles = row(cos_sin, t);
+      for (int64_t h = 0; h < x.shape[1]; ++h) {
+        const std::span<float> head = row(x, t * x.shape[1] + h);
+        for (size_t i = 0; i < half; ++i) {
+          const float a = head[i], b = head[i + half];
+          const float cosine = angles[i], sine = angles[i + half];
+          head[i] = a * cosine - b * sine;
+          head[i + half] = b * cosine + a * sine;
+        }
+      }
+    }
+  }
+
+  void store_kv(const Tensor& k, const Tensor& v, std::span<const int64_t> slot_mapping,
+                KvCache& cache) override {
+    CHECK(k.shape == v.shape &&
+          k.shape == Shape({std::ssize(slot_mapping), cache.n_kv_heads, cache.head_dim}));
+    const std::span<float> keys = k.f32(), values = v.f32();
+    size_t source = 0;
+    for (const int64_t slot : slot_mapping) {
+      const int64_t block = slot / KvCache::kBlockSize, j = slot % KvCache::kBlockSize;
+      CHECK(slot >= 0 && block < cache.num_blocks);
+      for (int64_t head = 0; head < cache.n_kv_heads; ++head) {
+        for (int64_t i = 0; i < cache.head_dim; ++i, ++source) {
+          set_element(cache.dtype, cache.keys, key_index(cache, block, head, j, i), keys[source]);
+          set_element(cache.dtype, cache.values, value_index(cache, block, head, j, i),
+                      values[source]);
+        }
+      }
+    }
+  }
+
+  void paged_attention(const Tensor& q, const KvCache& cache, const AttentionBatch& batch,
+                       float scale, int64_t window, Tensor out) override {
+    CHECK(q.shape.rank() == 3 && q.shape == out.shape && q.cols() == cache.head_dim);
+    CHECK(q.shape[1] % cache.n_kv_heads == 0);
+    CHECK(batch.query_start_loc.size() == batch.seq_lens.size() + 1);
+    const int64_t group = q.shape[1] / cache.n_kv_heads;
+    for (size_t r = 0; r < batch.seq_lens.size(); ++r) {
+      const int64_t begin = batch.query_start_loc[r], end = batch.query_start_loc[r + 1];
+      const auto table =
+          batch.block_tables.subspan(r * static_cast<size_t>(batch.max_blocks_per_seq),
+                                     static_cast<size_t>(batch.max_blocks_per_seq));
+      for (int64_t t = begin; t < end; ++t) {
+        const int64_t position = batch.seq_lens[r] - end + t;
+        const int64_t oldest = window > 0 ? std::max(position - window + 1, int64_t{0}) : 0;
+        for (int64_t h = 0; h < q.shape[1]; ++h) {
+          const int64_t index = t * q.shape[1] + h;
+          const RowAttention attention{cache, table, h / group, row(q, index).data(), scale};
+          attend(attention, oldest, position + 1, row(out, index));
+        }
+      }
+    }
+  }
+
+  void gather_rows(const Tensor& x, std::span<const int32_t> rows, Tensor out) override {
+    CHECK(out.rows() == std::ssize(rows) && out.cols() == x.cols());
+    for (size_t i = 0; i < rows.size(); ++i)
+      std::ranges::copy(row(x, rows[i]), row(out, static_cast<int64_t>(i)).begin());
+  }
+
+ private:
+  static std::span<float> row(const Tensor& x, int64_t index) {
+    CHECK(index >= 0 && index < x.rows());
+    const auto cols = static_cast<size_t>(x.cols());
+    return x.f32().subspan(static_cast<size_t>(index) * cols, cols);
+  }
+
+  // The positions [begin, end), cut at multiples of kAttentionSplit.
+  static void attend(const RowAttention& attention, int64_t begin, int64_t end,
+                     std::span<float> out) {
+    int64_t cut = std::min((begin / kAttentionSplit + 1) * kAttentionSplit, end);
+    PartialSum total = attention.part(begin, cut);
+    for (; cut < end; cut += kAttentionSplit)
+      merge(total, attention.part(cut, std::min(cut + kAttentionSplit, end)));
+    const float sum = tree_sum(total.sums);
+    for (size_t c = 0; c < out.size(); ++c) out[c] = total.acc[c] / sum;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Kernels> make_reference_kernels() { return std::make_unique<ReferenceKernels>(); }
+
+}  // namespace orrery::kernels
