@@ -173,7 +173,7 @@ void scale_and_minimum(const PackedLayout& layout, const uint8_t* group, const u
     minimum = f16_to_f32(half);
   }
   if (!layout.super_blocks) {
-    minimum = -minimum;  // the _1 formats add m
+    if (layout.minimum) minimum = -minimum;  // the _1 formats add m
     return;
   }
   if (layout.bits == 2) {
