@@ -19,8 +19,8 @@ class Buffer {
   static Result<Buffer> allocate(size_t bytes);
 
   std::byte* data() const { return data_.get(); }
-  size_t size() const { return size_bytes_; }
-  std::span<std::byte> bytes() const { return {data_.get(), size_bytes_}; }
+  size_t size() const { return data_ ? size_bytes_ : 0; }  // 0 after a move
+  std::span<std::byte> bytes() const { return {data_.get(), size()}; }
 
  private:
   struct Unmap {

@@ -21,6 +21,10 @@ class Shape {
     CHECK(dims.size() <= kMaxRank);
     for (int64_t dim : dims) dims_[static_cast<size_t>(rank_++)] = dim;
   }
+  explicit Shape(std::span<const int64_t> dims) {
+    CHECK(dims.size() <= kMaxRank);
+    for (int64_t dim : dims) dims_[static_cast<size_t>(rank_++)] = dim;
+  }
 
   int rank() const { return rank_; }
   int64_t operator[](int i) const {
