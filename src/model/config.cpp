@@ -43,6 +43,22 @@ class Reader {
     return has(key) ? std::optional(number(key, low, low, high)) : std::nullopt;
   }
 
+  // A list of numbers, empty if the key is absent.
+  std::vector<float> numbers(const char* key, double low, double high) {
+    std::vector<float> values;
+    if (!has(key)) return values;
+    for (const Json& value : json_[key]) {
+      const double number = value.is_number() ? value.get<double>() : std::nan("");
+      if (!(number >= low && number <= high)) {
+        fail(malformed("{}: {}: expected numbers from {} to {}, got {}", where_, key, low, high,
+                       dump_json(value)));
+        return values;
+      }
+      values.push_back(static_cast<float>(number));
+    }
+    return values;
+  }
+
   bool boolean(const char* key, bool fallback) {
     if (!has(key)) return fallback;
     if (!json_[key].is_boolean()) {
@@ -89,33 +105,13 @@ Result<RopeConfig::Type> rope_type(const std::string& name, std::string_view whe
   if (name == "dynamic") return Type::kDynamic;
   if (name == "yarn") return Type::kYarn;
   if (name == "llama3") return Type::kLlama3;
+  if (name == "frequency_factors") return Type::kFrequencyFactors;
   return unsupported("{}: rope type: expected default, linear, dynamic, yarn or llama3, got \"{}\"",
                      where, name);
 }
 
-// The scaling is described under `rope_parameters` (with rope_theta inside) or, in older files,
-// under `rope_scaling`.
-Result<RopeConfig> parse_rope(const Json& json, std::string_view where, int64_t max_positions) {
-  const Json empty = Json::object();
-  const char* key = json.contains("rope_parameters") && json["rope_parameters"].is_object()
-                        ? "rope_parameters"
-                        : "rope_scaling";
-  const Json& scaling = json.contains(key) && json[key].is_object() ? json[key] : empty;
-  Reader top(json, std::string(where));
-  Reader in(scaling, fmt::format("{}: {}", where, key));
-  RopeConfig rope;
-  ASSIGN_OR_RETURN(
-      rope.type, rope_type(in.text(in.has("rope_type") ? "rope_type" : "type", "default"), where));
-  rope.theta = in.number("rope_theta", top.number("rope_theta", 10000.0, 1e-3, 1e15), 1e-3, 1e15);
-  rope.original_max_position_embeddings =
-      in.integer("original_max_position_embeddings",
-                 top.integer("original_max_position_embeddings", max_positions, 1, kMaxPositions),
-                 1, kMaxPositions);
-  const bool scaled = rope.type != RopeConfig::Type::kDefault;
-  const bool ratio = rope.type == RopeConfig::Type::kYarn && !in.has("factor");
-  rope.factor = ratio ? static_cast<double>(max_positions) /
-                            static_cast<double>(rope.original_max_position_embeddings)
-                      : in.number("factor", scaled ? std::nullopt : std::optional(1.0), 1e-3, 1e6);
+// The optional parameters of yarn and llama3, with the defaults of Hugging Face.
+void parse_scaling_options(Reader& in, RopeConfig& rope) {
   rope.low_freq_factor = in.number("low_freq_factor", 1.0, 1e-6, 1e6);
   rope.high_freq_factor = in.number("high_freq_factor", 4.0, 1e-6, 1e6);
   rope.beta_fast = in.number("beta_fast", 32.0, 1e-6, 1e6);
@@ -124,16 +120,62 @@ Result<RopeConfig> parse_rope(const Json& json, std::string_view where, int64_t 
   rope.mscale = in.optional_number("mscale", 0, 1e6);
   rope.mscale_all_dim = in.optional_number("mscale_all_dim", 0, 1e6);
   rope.truncate = in.boolean("truncate", true);
-  if (in.number("partial_rotary_factor", top.number("partial_rotary_factor", 1.0, 0, 1), 0, 1) !=
-      1.0) {
-    return unsupported("{}: partial_rotary_factor: expected 1", where);
-  }
-  RETURN_IF_ERROR(top.status());
-  RETURN_IF_ERROR(in.status());
+}
+
+Status check_rope(const RopeConfig& rope, int64_t head_dim, std::string_view where) {
   if (rope.type == RopeConfig::Type::kLlama3 && rope.high_freq_factor <= rope.low_freq_factor) {
     return malformed("{}: high_freq_factor: expected above low_freq_factor {}, got {}", where,
                      rope.low_freq_factor, rope.high_freq_factor);
   }
+  if (rope.type == RopeConfig::Type::kFrequencyFactors &&
+      static_cast<int64_t>(rope.factors.size()) != head_dim / 2) {
+    return malformed("{}: frequency factors: expected {}, got {}", where, head_dim / 2,
+                     rope.factors.size());
+  }
+  if (rope.type == RopeConfig::Type::kDynamic && head_dim <= 2) {
+    return malformed("{}: head_dim: expected above 2 for dynamic rope, got {}", where, head_dim);
+  }
+  return {};
+}
+
+// How far `factor` goes beyond the trained length; yarn without one stretches to max_positions.
+double parse_factor(Reader& in, const RopeConfig& rope, int64_t max_positions) {
+  using Type = RopeConfig::Type;
+  if (rope.type == Type::kYarn && !in.has("factor")) {
+    return static_cast<double>(max_positions) /
+           static_cast<double>(rope.original_max_position_embeddings);
+  }
+  const bool needed = rope.type != Type::kDefault && rope.type != Type::kFrequencyFactors;
+  return in.number("factor", needed ? std::nullopt : std::optional(1.0), 1e-3, 1e6);
+}
+
+// The scaling is described under `rope_parameters` (with rope_theta inside) or, in older files,
+// under `rope_scaling`.
+Result<RopeConfig> parse_rope(const Json& json, std::string_view where, const ModelConfig& c) {
+  const bool is_new = json.contains("rope_parameters") && json["rope_parameters"].is_object();
+  const char* key = is_new ? "rope_parameters" : "rope_scaling";
+  const Json empty = Json::object();
+  const Json& scaling = json.contains(key) && json[key].is_object() ? json[key] : empty;
+  Reader top(json, std::string(where));
+  Reader in(scaling, fmt::format("{}: {}", where, key));
+  RopeConfig rope;
+  ASSIGN_OR_RETURN(
+      rope.type, rope_type(in.text(in.has("rope_type") ? "rope_type" : "type", "default"), where));
+  rope.theta = in.number("rope_theta", top.number("rope_theta", 10000.0, 1e-3, 1e15), 1e-3, 1e15);
+  const char* trained = "original_max_position_embeddings";
+  rope.original_max_position_embeddings = in.integer(
+      trained, top.integer(trained, c.max_position_embeddings, 1, kMaxPositions), 1, kMaxPositions);
+  rope.factor = parse_factor(in, rope, c.max_position_embeddings);
+  parse_scaling_options(in, rope);
+  rope.factors = in.numbers("factors", 1e-6, 1e6);
+  const double partial =
+      in.number("partial_rotary_factor", top.number("partial_rotary_factor", 1.0, 0, 1), 0, 1);
+  RETURN_IF_ERROR(top.status());
+  RETURN_IF_ERROR(in.status());
+  if (partial != 1.0) {
+    return unsupported("{}: partial_rotary_factor: expected 1, got {}", where, partial);
+  }
+  RETURN_IF_ERROR(check_rope(rope, c.head_dim, where));
   return rope;
 }
 
@@ -204,7 +246,7 @@ Result<ModelConfig> parse_model_config(const Json& json, std::string_view where)
     return unsupported("{}: hidden_act: expected silu, got \"{}\"", where, activation);
   }
   RETURN_IF_ERROR(check_consistency(c, where));
-  ASSIGN_OR_RETURN(c.rope, parse_rope(json, where, c.max_position_embeddings));
+  ASSIGN_OR_RETURN(c.rope, parse_rope(json, where, c));
   ASSIGN_OR_RETURN(c.windows, parse_windows(json, in, where, c));
   RETURN_IF_ERROR(in.status());
   return c;

@@ -14,7 +14,7 @@ namespace orrery::model {
 // How positions beyond the trained length are squeezed into rotary angles. Names as in Hugging
 // Face's `rope_type`.
 struct RopeConfig {
-  enum class Type { kDefault, kLinear, kDynamic, kYarn, kLlama3 };
+  enum class Type { kDefault, kLinear, kDynamic, kYarn, kLlama3, kFrequencyFactors };
   Type type = Type::kDefault;
   double theta = 10000;
   double factor = 1;
@@ -23,7 +23,8 @@ struct RopeConfig {
   double beta_fast = 32, beta_slow = 1;              // yarn
   std::optional<double> attention_factor;            // yarn: scales cosines and sines
   std::optional<double> mscale, mscale_all_dim;      // yarn
-  bool truncate = true;                              // yarn: the ramp's ends are whole dimensions
+  std::vector<float> factors;  // frequency_factors: [d/2] divisors of the frequencies
+  bool truncate = true;        // yarn: the ramp's ends are whole dimensions
 };
 
 struct ModelConfig {

@@ -61,7 +61,7 @@ class Decoder final : public Model {
  public:
   Decoder(const ModelConfig& c, const weights::Weights& w)
       : Model(c),
-        rope_(c, w.optional_vector("rope_freqs.weight", c.head_dim / 2)),
+        rope_(c),
         embed_tokens_(w.at("model.embed_tokens"), c.vocab_size, c.hidden_size),
         norm_(w.at("model.norm"), c.hidden_size, c.norm_eps),
         lm_head_(w.at(c.tied_embeddings ? "model.embed_tokens" : "lm_head"), c.vocab_size,

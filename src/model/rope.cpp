@@ -77,7 +77,7 @@ double yarn_attention_factor(const RopeConfig& r) {
 
 }  // namespace
 
-Rope::Rope(const ModelConfig& config, std::span<const float> freq_factors) {
+Rope::Rope(const ModelConfig& config) {
   const RopeConfig& r = config.rope;
   std::vector<double> freq = plain_frequencies(
       r.type == Type::kDynamic ? dynamic_theta(config) : r.theta, config.head_dim);
@@ -89,8 +89,9 @@ Rope::Rope(const ModelConfig& config, std::span<const float> freq_factors) {
     scale_yarn(r, config.head_dim, freq);
     attention_factor_ = static_cast<float>(yarn_attention_factor(r));
   }
-  for (size_t i = 0; i < freq_factors.size() && i < freq.size(); ++i)
-    freq[i] /= static_cast<double>(freq_factors[i]);
+  for (size_t i = 0; i < r.factors.size() && i < freq.size(); ++i) {
+    freq[i] /= static_cast<double>(r.factors[i]);
+  }
   inv_freq_.assign(freq.begin(), freq.end());
 }
 

@@ -20,9 +20,7 @@ namespace orrery::model {
 class Rope {
  public:
   Rope() = default;
-  // `freq_factors` [d/2] divide the frequencies (GGUF's rope_freqs tensor, which replaces llama3's
-  // rule); empty for none.
-  Rope(const ModelConfig& config, std::span<const float> freq_factors);
+  explicit Rope(const ModelConfig& config);
 
   int64_t dim() const { return 2 * static_cast<int64_t>(inv_freq_.size()); }
   std::span<const float> inv_freq() const { return inv_freq_; }  // [d/2] radians per position

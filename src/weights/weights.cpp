@@ -22,24 +22,11 @@ void WeightLoader::advance(int64_t bytes) {
     progress_(static_cast<double>(packed_bytes_) / static_cast<double>(total_bytes_));
 }
 
-const TensorInfo* WeightLoader::find_shaped(const std::string& name, const Shape& shape) {
-  const TensorInfo* tensor = checkpoint_.find(name);
-  if (tensor == nullptr) {
-    fail(not_found("{}: tensor {}: expected shape {}, found no such tensor", checkpoint_.name(),
-                   name, shape.to_string()));
-    return nullptr;
-  }
-  if (tensor->shape != shape) {
-    fail(malformed("{}: tensor {}: expected shape {}, got {}", tensor->file, name,
-                   shape.to_string(), tensor->shape.to_string()));
-    return nullptr;
-  }
-  if (tensor->data == nullptr || tensor->dtype == DType::kI32) {
-    fail(unsupported("{}: tensor {}: expected a floating-point or GGUF block format, got {}",
-                     tensor->file, name, tensor->type_name));
-    return nullptr;
-  }
-  return tensor;
+const TensorInfo* WeightLoader::require(const std::string& name, const Shape& shape) {
+  if (!status_.ok()) return nullptr;
+  auto tensor = checkpoint_.require(name, shape);
+  if (!tensor.ok()) fail(tensor.status());
+  return tensor.ok() ? *tensor : nullptr;
 }
 
 std::shared_ptr<const kernels::PackedMatrix> WeightLoader::matrix(const std::string& name,
@@ -47,7 +34,7 @@ std::shared_ptr<const kernels::PackedMatrix> WeightLoader::matrix(const std::str
   auto& packed = packed_[name];
   if (packed != nullptr) return packed;
   const auto empty = std::make_shared<const kernels::PackedMatrix>();
-  const TensorInfo* tensor = status_.ok() ? find_shaped(name, {n, k}) : nullptr;
+  const TensorInfo* tensor = require(name, {n, k});
   if (tensor == nullptr) return empty;
   const int64_t bytes = row_bytes(tensor->dtype, k);
   auto result = kernels_.pack({tensor->dtype, n, k, [&](int64_t row) {
@@ -63,7 +50,7 @@ std::shared_ptr<const kernels::PackedMatrix> WeightLoader::matrix(const std::str
 }
 
 std::vector<float> WeightLoader::vector(const std::string& name, int64_t n) {
-  const TensorInfo* tensor = status_.ok() ? find_shaped(name, {n}) : nullptr;
+  const TensorInfo* tensor = require(name, {n});
   if (tensor == nullptr) return {};
   const int64_t bytes = info(tensor->dtype).block_bytes;
   std::vector<float> values(static_cast<size_t>(n));

@@ -37,7 +37,7 @@ class WeightLoader {
   std::shared_ptr<const kernels::PackedMatrix> matrix(const std::string& name, int64_t n,
                                                       int64_t k);
   std::vector<float> vector(const std::string& name, int64_t n);
-  const TensorInfo* find_shaped(const std::string& name, const Shape& shape);
+  const TensorInfo* require(const std::string& name, const Shape& shape);
   void fail(Status status);
   void advance(int64_t bytes);
 

@@ -1,0 +1,111 @@
+#include "cli/options.h"
+
+#include <array>
+#include <limits>
+
+#include "cli/terminal.h"
+#include "kernels/cpu/cpu_kernels.h"
+
+namespace orrery::cli {
+namespace {
+
+constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
+
+std::function<Status(std::string_view)> set_choice(std::string& target,
+                                                   std::vector<std::string> choices) {
+  return [&target, choices = std::move(choices)](std::string_view value) -> Status {
+    for (const std::string& choice : choices) {
+      if (choice == value) {
+        target = value;
+        return {};
+      }
+    }
+    return invalid_argument("expected one of {}, got \"{}\"", fmt::join(choices, ", "), value);
+  };
+}
+
+std::function<Status(std::string_view)> set_i32(int32_t& target, int64_t low, int64_t high) {
+  return [&target, low, high](std::string_view value) -> Status {
+    int64_t parsed = 0;
+    RETURN_IF_ERROR(set_int(parsed, low, high)(value));
+    target = static_cast<int32_t>(parsed);
+    return {};
+  };
+}
+
+std::function<Status(std::string_view)> set_optional_i32(std::optional<int32_t>& target,
+                                                         int64_t low, int64_t high) {
+  return [&target, low, high](std::string_view value) -> Status {
+    int64_t parsed = 0;
+    RETURN_IF_ERROR(set_int(parsed, low, high)(value));
+    target = static_cast<int32_t>(parsed);
+    return {};
+  };
+}
+
+}  // namespace
+
+std::vector<Flag> EngineOptions::flags() {
+  return {
+      {"--max-model-len", 0, "N", "tokens of prompt and answer together (default: the model's)",
+       set_optional_int(llm.max_model_len, 1, kMaxInt32)},
+      {"--max-num-batched-tokens", 0, "N", "tokens of a prefill chunk (default 512)",
+       set_int(llm.max_num_batched_tokens, 1, 1 << 20)},
+      {"--kv-cache-dtype", 0, "TYPE", "auto, float32 or bfloat16",
+       set_choice(llm.kv_cache_dtype, {"auto", "float32", "bfloat16"})},
+      {"--dtype", 0, "TYPE", "auto, float32 or bfloat16",
+       set_choice(llm.dtype, {"auto", "float32", "bfloat16"})},
+      {"--threads", 0, "N", "threads of the kernels (default: one per CPU)",
+       set_int(threads, 0, 4096)},
+      {"--cpu-isa", 0, "NAME", "force a table of kernels: scalar, avx2, avx512", set_text(cpu_isa)},
+      {"--tokenizer", 0, "PATH", "a tokenizer file or folder instead of the model's",
+       set_text(llm.tokenizer)},
+      {"--chat-template", 0, "FILE", "a chat template instead of the model's",
+       set_text(llm.chat_template)},
+  };
+}
+
+std::vector<Flag> SamplingOptions::flags() {
+  sampler::SamplingParams& s = params.sampling;
+  return {
+      {"--max-tokens", 'n', "N", "tokens to generate at most (default 128)",
+       set_int(params.max_tokens, 1, kMaxInt32)},
+      {"--min-tokens", 0, "N", "tokens before it may end", set_i32(s.min_tokens, 0, kMaxInt32)},
+      {"--temperature", 0, "T", "0: greedy (default 0 for run, 1 for chat)",
+       set_double(s.temperature, 0, 100)},
+      {"--top-k", 0, "K", "keep the K most probable tokens", set_i32(s.top_k, -1, kMaxInt32)},
+      {"--top-p", 0, "P", "keep the most probable tokens up to P", set_double(s.top_p, 0, 1)},
+      {"--min-p", 0, "P", "keep tokens with at least P of the best one's probability",
+       set_double(s.min_p, 0, 1)},
+      {"--typical-p", 0, "P", "keep the most typical tokens up to P",
+       set_double(s.typical_p, 0, 1)},
+      {"--repetition-penalty", 0, "X", "divide logits of tokens seen before",
+       set_double(s.repetition_penalty, 0.001, 1000)},
+      {"--frequency-penalty", 0, "X", "subtract per occurrence in the answer",
+       set_double(s.frequency_penalty, -2, 2)},
+      {"--presence-penalty", 0, "X", "subtract once if in the answer",
+       set_double(s.presence_penalty, -2, 2)},
+      {"--seed", 0, "S", "of the random draws (default 0)",
+       set_optional_int(s.seed, 0, std::numeric_limits<int64_t>::max())},
+      {"--stop", 0, "S", "end before this text; may be repeated", append_text(params.stop)},
+      {"--ignore-eos", 0, "", "go on after the end-of-sequence token",
+       set_switch(params.ignore_eos)},
+      {"--logprobs", 0, "K", "log-probabilities of the K best per token",
+       set_optional_i32(s.logprobs, 0, kMaxInt32)},
+      {"--prompt-logprobs", 0, "K", "the same for the prompt",
+       set_optional_i32(s.prompt_logprobs, 0, kMaxInt32)},
+  };
+}
+
+Result<std::unique_ptr<llm::Llm>> load_llm(const EngineOptions& options) {
+  ASSIGN_OR_RETURN(auto kernels, kernels::cpu::make_cpu_kernels(options.cpu_isa,
+                                                                static_cast<int>(options.threads)));
+  return llm::Llm::load(options.llm, std::move(kernels), progress_bar("packing weights"));
+}
+
+std::vector<Flag> join(std::vector<Flag> a, std::vector<Flag> b) {
+  a.insert(a.end(), std::make_move_iterator(b.begin()), std::make_move_iterator(b.end()));
+  return a;
+}
+
+}  // namespace orrery::cli

@@ -1,0 +1,33 @@
+// Flags that several commands share.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cli/flags.h"
+#include "llm/llm.h"
+
+namespace orrery::cli {
+
+// How to load a model: --max-model-len, --dtype, --threads, --cpu-isa, ...
+struct EngineOptions {
+  llm::LlmOptions llm;
+  int64_t threads = 0;  // 0: one per CPU
+  std::string cpu_isa;  // empty: the best
+
+  std::vector<Flag> flags();
+};
+
+// How to sample: --max-tokens, --temperature, --top-p, --stop, ...
+struct SamplingOptions {
+  llm::GenerationParams params;
+  std::vector<Flag> flags();
+};
+
+// Builds the kernels and loads the model with a progress bar on stderr.
+Result<std::unique_ptr<llm::Llm>> load_llm(const EngineOptions& options);
+
+// Joins tables of flags.
+std::vector<Flag> join(std::vector<Flag> a, std::vector<Flag> b);
+
+}  // namespace orrery::cli

@@ -1,0 +1,85 @@
+// Llm: a checkpoint made ready: tokenizer, chat template, model. Text in, text out.
+//
+// Loading happens once; generate() runs one request at a time on the caller's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/runner.h"
+#include "kernels/kernels.h"
+#include "llm/generation.h"
+#include "model/registry.h"
+#include "tokenizer/chat_template.h"
+#include "tokenizer/tokenizer.h"
+#include "weights/checkpoint.h"
+
+namespace orrery::llm {
+
+struct LlmOptions {
+  std::string model = "demo";
+  std::string tokenizer;                // path, instead of the checkpoint's own
+  std::string chat_template;            // path, instead of the checkpoint's own
+  std::string kv_cache_dtype = "auto";  // auto, float32, bfloat16: auto is bfloat16 unless the
+                                        // checkpoint or `dtype` is finer
+  std::string dtype = "auto";           // auto, float32, bfloat16
+  std::optional<int64_t> max_model_len;
+  int64_t max_num_batched_tokens = 512;  // tokens of a prefill chunk
+};
+
+class Llm {
+ public:
+  // Opens and checks everything, then packs the weights. Nothing large is allocated before the
+  // memory verdict. Errors: whatever is wrong with files or options; kResourceExhausted with the
+  // numbers if it cannot fit.
+  static Result<std::unique_ptr<Llm>> load(const LlmOptions& options,
+                                           std::unique_ptr<kernels::Kernels> kernels,
+                                           const std::function<void(double)>& progress = {});
+
+  const tokenizer::Tokenizer& tokenizer() const { return *tokenizer_; }
+  const tokenizer::ChatTemplate* chat_template() const {
+    return chat_template_ ? &*chat_template_ : nullptr;
+  }
+  const model::Model& model() const { return *model_; }
+  kernels::Kernels& kernels() { return *kernels_; }
+  const weights::Checkpoint& checkpoint() const { return *checkpoint_; }
+  DType kv_dtype() const { return kv_dtype_; }
+  const std::vector<int32_t>& eos_token_ids() const { return eos_token_ids_; }
+  double load_seconds() const { return load_seconds_; }
+
+  // The prompt's ids; special tokens spelled in `text` count (it comes from the person at the
+  // terminal).
+  Result<std::vector<int32_t>> tokenize(std::string_view text) const;
+  // Renders messages through the chat template; only what the template itself writes can become a
+  // special token.
+  Result<std::vector<int32_t>> tokenize_chat(const OrderedJson& messages) const;
+
+  // Errors concern this request alone: parameters, a prompt that is empty or too long, a failing
+  // sampler.
+  Result<Generation> generate(std::vector<int32_t> prompt, const GenerationParams& params,
+                              GenerationObserver& observer);
+
+ private:
+  Llm() = default;
+  struct Step;
+  Status check(const std::vector<int32_t>& prompt, const GenerationParams& params) const;
+  Result<Tensor> prefill(engine::Runner& runner, const GenerationParams& params,
+                         sampler::Sampler& sampler, Generation& out,
+                         GenerationObserver& observer) const;
+  Status decode(engine::Runner& runner, Tensor logits, const GenerationParams& params,
+                sampler::Sampler& sampler, Generation& out, GenerationObserver& observer) const;
+
+  LlmOptions options_;
+  std::unique_ptr<kernels::Kernels> kernels_;
+  std::optional<weights::Checkpoint> checkpoint_;
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
+  std::optional<tokenizer::ChatTemplate> chat_template_;
+  std::unique_ptr<model::Model> model_;
+  DType kv_dtype_ = DType::kBF16;
+  std::vector<int32_t> eos_token_ids_;
+  double load_seconds_ = 0;
+};
+
+}  // namespace orrery::llm
