@@ -64,12 +64,12 @@ def relative_difference(a, b) -> float:
     return float((a - b).abs().max() / b.abs().max())
 
 
-def make_golden(path: pathlib.Path, oracle: Oracle, lengths: list[int], all_positions: set[int],
-                special: set[int], header: dict) -> dict:
+def make_golden(path: pathlib.Path, oracle: Oracle, lengths: list[int], special: set[int],
+                header: dict) -> dict:
     """Finds prompts of these lengths by trial, checks them, writes path.json and path.bin.
 
-    Logits are kept for every position where the length is in `all_positions`, else for the last
-    position of the prompt.
+    Logits are kept for every position of the shortest sequence, for the greedy choices of the
+    longest, and for the first choice of the others.
     """
     rng = random.Random(header["name"])
     vocab_size = oracle.model.config.vocab_size
@@ -86,7 +86,11 @@ def make_golden(path: pathlib.Path, oracle: Oracle, lengths: list[int], all_posi
         if oracle.pad_to is None:
             cached = oracle.cached_logits(prompt + tokens, length)
             assert relative_difference(cached, logits) < 1e-4, path.name
-        first, count = (0, length + NUM_GREEDY) if length in all_positions else (length - 1, 1)
+        first, count = length - 1, 1
+        if length == min(lengths):
+            first, count = 0, length + NUM_GREEDY
+        elif length == max(lengths):
+            count = NUM_GREEDY + 1
         rows.append(logits[first:first + count].numpy())
         prompts.append({"prompt_token_ids": prompt, "token_ids": tokens,
                         "logits": {"first_position": first, "num_positions": count,

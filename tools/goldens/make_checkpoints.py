@@ -119,7 +119,6 @@ def write_goldens(variant: Variant) -> None:
         lengths = [5, 20, 40] if dynamic and not long else [5, 40, 70]
         oracle = golden.Oracle(load(folder), max_model_len if long else None)
         made = golden.make_golden(folder / ("golden" + suffix), oracle, lengths,
-                                  {lengths[0], lengths[-1]},
                                   {0, config["bos_token_id"], config["eos_token_id"]}, header)
     check_settings_matter(variant, oracle, made)
 

@@ -28,7 +28,7 @@ def write_sentencepiece(folder: pathlib.Path, vocab_size: int) -> None:
 
 
 def write_byte_level(folder: pathlib.Path, bos: int, eos: int) -> None:
-    """tokenizer.json: 256 bytes and merges up to `bos`, then <|bos|> and <|eos|>."""
+    """tokenizer.json: 256 bytes and merges up to `bos`, then <|startoftext|> and <|endoftext|>."""
     tokenizer = tokenizers.Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(tokenizers.Regex(PATTERN), "isolated"),
@@ -37,12 +37,12 @@ def write_byte_level(folder: pathlib.Path, bos: int, eos: int) -> None:
     trainer = trainers.BpeTrainer(vocab_size=bos, show_progress=False,
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator(TEXT, trainer)
-    tokenizer.add_special_tokens(["<|bos|>", "<|eos|>"])
-    assert (tokenizer.token_to_id("<|bos|>"), tokenizer.token_to_id("<|eos|>")) == (bos, eos)
+    tokenizer.add_special_tokens(["<|startoftext|>", "<|endoftext|>"])
+    assert (tokenizer.token_to_id("<|startoftext|>"), tokenizer.token_to_id("<|endoftext|>")) == (bos, eos)
     write_json(folder / "tokenizer.json", json.loads(tokenizer.to_str()))
     write_json(folder / "tokenizer_config.json",
-               {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|bos|>",
-                "eos_token": "<|eos|>", "add_bos_token": False})
+               {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|startoftext|>",
+                "eos_token": "<|endoftext|>", "add_bos_token": False})
 
 
 def write_json(path: pathlib.Path, value) -> None:
