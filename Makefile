@@ -1,0 +1,45 @@
+# `make help` lists the targets. CMake's presets do the work; this file gives the common walks short names and installs
+# what they need first (tools/packages.txt says what and why).
+
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+SECONDS ?= 60
+PROMPT ?= Once upon a time
+export JOBS
+
+.PHONY: build demo test bench lint asan tsan fuzz clean help
+.DEFAULT_GOAL := build
+
+build: ## leave the program in build/orrery
+	@tools/build.sh release orrery
+
+demo: build ## install what is missing, build, generate text from the embedded model
+	@echo "== build/orrery run demo -p '$(PROMPT)'"
+	@build/orrery run demo -p '$(PROMPT)' --max-tokens 120
+
+test: ## install what is missing, build, run the whole test suite
+	@tools/build.sh release
+	@tools/run_tests.sh build
+
+bench: build ## prefill and decode speed beside this machine's limits
+	@build/orrery bench latency
+
+lint: ## format, static analysis, layers
+	@tools/lint.sh
+
+asan: ## the test suite under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/build.sh asan
+	@tools/run_tests.sh build/asan
+
+tsan: ## the tests of what runs on several threads, under ThreadSanitizer
+	@tools/build.sh tsan base_test
+	@tools/run_tests.sh build/tsan -R '^ThreadPool'
+
+fuzz: ## every fuzz target for SECONDS=60
+	@tools/build.sh fuzz
+	@tools/fuzz.sh $(SECONDS)
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
