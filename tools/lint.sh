@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 tools/build.sh lint || exit 1
 
-if [ $# -eq 0 ]; then mapfile -t files < <(git ls-files 'src/*.h' 'src/*.cpp' 'tests/*.h' 'tests/*.cpp'); else files=("$@"); fi
+if [ $# -eq 0 ]; then mapfile -t files < <(git ls-files 'src/*.h' 'src/*.inc' 'src/*.cpp' 'tests/*.h' 'tests/*.cpp'); else files=("$@"); fi
 # clang-tidy walks every header of every file, 5 s of processor time each; tests are left to the compilers' warnings and
 # to the sanitizers, unless they are named.
 sources=()
