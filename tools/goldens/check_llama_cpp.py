@@ -2,8 +2,9 @@
 
     python tools/goldens/check_llama_cpp.py --llama-cpp TREE
 
-First every checkpoint as float32 GGUF (not kept), where both sides compute in float32, then the files in
-tests/golden/models/gguf, where llama.cpp rounds activations to the weights' precision.
+First every checkpoint as float32 GGUF (not kept), where both sides compute in float32; then the files in
+tests/golden/models/gguf, once dequantised to float32 by ggml, and once as they are, where llama.cpp
+rounds activations too (to 8 bits, bf16 or f16).
 """
 import argparse
 import ctypes
@@ -40,13 +41,13 @@ def compare(path: pathlib.Path, oracle: golden.Oracle, prompts: list[dict]) -> t
 
 
 def report(name: str, figures: tuple[float, int, int]) -> None:
-    print(f"{name:24} relative difference {figures[0]:.1e}, greedy {figures[1]}/{figures[2]}", flush=True)
+    print(f"{name:28} relative difference {figures[0]:.1e}, greedy {figures[1]}/{figures[2]}", flush=True)
 
 
 def check_float32(tree: str) -> None:
     for variant in VARIANTS:
         if variant.name in NOT_IN_GGUF:
-            print(f"{variant.name:24} left out: {NOT_IN_GGUF[variant.name]}")
+            print(f"{variant.name:28} left out: {NOT_IN_GGUF[variant.name]}")
             continue
         with tempfile.TemporaryDirectory() as temporary:
             path = pathlib.Path(temporary, "f32.gguf")
@@ -64,6 +65,12 @@ def check_files() -> None:
         made = json.loads(path.read_text())
         model = golden.ROOT / made["model"]
         oracle, _ = make_gguf.oracle_of(model, made["name"].split("-")[0])
+        with tempfile.TemporaryDirectory() as temporary:
+            dequantised = pathlib.Path(temporary, "f32.gguf")
+            llama_cpp_tools.quantize(model, dequantised, "F32")
+            figures = compare(dequantised, oracle, made["prompts"])
+        report(made["name"] + ", in F32", figures)
+        assert figures[0] < FLOAT32_LIMIT, path.name
         report(made["name"], compare(model, oracle, made["prompts"]))
 
 
@@ -80,7 +87,7 @@ def check_dequantisation() -> None:
         blocks = (folder / entry["blocks"]).read_bytes()
         dequantize(blocks, values.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(values.size))
         different = int((values != expected).sum())
-        print(f"{entry['format']:24} {different} of {values.size} values differ from ggml's")
+        print(f"{entry['format']:28} {different} of {values.size} values differ from ggml's")
 
 
 def main() -> None:

@@ -34,11 +34,16 @@ def convert(llama_cpp_tree: str, folder: pathlib.Path, out: pathlib.Path, out_ty
 
 
 def quantize(source: pathlib.Path, out: pathlib.Path, ftype: str) -> None:
-    """`ftype` as in LLAMA_FTYPE_MOSTLY_*; names that end in _M or _S mix formats, others are pure."""
+    """`ftype` as in LLAMA_FTYPE_MOSTLY_*; names that end in _M or _S mix formats, others are pure.
+
+    To "F32" it dequantises.
+    """
     params = llama_cpp.llama_model_quantize_default_params()
     params.nthread = 1
-    params.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{ftype}", None) or getattr(
-        llama_cpp, f"LLAMA_FTYPE_MOSTLY_{ftype}_S")
+    params.allow_requantize = ftype == "F32"
+    names = (f"ALL_{ftype}", f"MOSTLY_{ftype}", f"MOSTLY_{ftype}_S")
+    params.ftype = next(getattr(llama_cpp, "LLAMA_FTYPE_" + name) for name in names
+                        if hasattr(llama_cpp, "LLAMA_FTYPE_" + name))
     params.pure = not ftype.endswith(("_M", "_S"))
     result = llama_cpp.llama_model_quantize(str(source).encode(), str(out).encode(),
                                             ctypes.byref(params))
