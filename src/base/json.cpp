@@ -46,6 +46,10 @@ class Limits {
 
 template <typename J>
 Result<J> parse(std::string_view text, std::string_view where, size_t max_depth, bool unique_keys) {
+  // nlohmann takes a NUL byte for the end of the text and would ignore what follows.
+  if (const size_t nul = text.find('\0'); nul != text.npos) {
+    return malformed("{}: not valid JSON: NUL byte at {}", where, nul);
+  }
   Limits<J> limits(max_depth, unique_keys);
   try {
     return J::parse(text.begin(), text.end(),

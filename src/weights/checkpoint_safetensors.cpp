@@ -118,10 +118,25 @@ bool is_shard_name(const std::string& file) {
   });
 }
 
+// Of two tied matrices a file holds one, and writers differ in which; models ask for the
+// embeddings.
+void name_tied_embeddings(const Json& config, std::vector<TensorInfo>& tensors) {
+  constexpr std::string_view kEmbeddings = "model.embed_tokens.weight";
+  const auto tied = config.find("tie_word_embeddings");
+  if (tied == config.end() || !tied->is_boolean() || !tied->get<bool>()) return;
+  const auto named = [&](std::string_view name) {
+    return std::find_if(tensors.begin(), tensors.end(),
+                        [name](const TensorInfo& tensor) { return tensor.name == name; });
+  };
+  const auto output = named("lm_head.weight");
+  if (output != tensors.end() && named(kEmbeddings) == tensors.end()) output->name = kEmbeddings;
+}
+
 Result<Checkpoint> finish(Checkpoint::Parts parts) {
   if (parts.files->has("config.json")) {
     ASSIGN_OR_RETURN(parts.config, read_config(*parts.files));
   }
+  name_tied_embeddings(parts.config, parts.tensors);
   return Checkpoint::from_parts(std::move(parts));
 }
 

@@ -153,7 +153,7 @@ Status read_yarn(const Keys& keys, double factor, Json& scaling) {
   return {};
 }
 
-Status read_rope_factors(std::span<const Gguf> parts, std::string_view where, double rope_theta,
+Status read_rope_factors(std::span<const Gguf> parts, std::string_view where, const Json& config,
                          Json& scaling) {
   const GgufTensor* tensor = find_tensor(parts, "rope_freqs.weight");
   if (tensor == nullptr) return {};
@@ -161,13 +161,18 @@ Status read_rope_factors(std::span<const Gguf> parts, std::string_view where, do
     return malformed("{}: rope_freqs.weight: expected a vector of F32, got type {}", where,
                      ggml_type_text(tensor->type_id));
   }
+  const auto expected = static_cast<uint64_t>(config.value("head_dim", int64_t{0}) / 2);
+  if (tensor->dims[0] != expected) {
+    return malformed("{}: rope_freqs.weight: expected {} numbers, got {}", where, expected,
+                     tensor->dims[0]);
+  }
   std::vector<float> factors(tensor->dims[0]);
   std::memcpy(factors.data(), tensor->data.data(), tensor->data.size());
   if (!std::all_of(factors.begin(), factors.end(),
                    [](float f) { return std::isfinite(f) && f > 0; })) {
     return malformed("{}: rope_freqs.weight: expected positive numbers", where);
   }
-  scaling = rope_scaling_from_factors(factors, rope_theta);
+  scaling = rope_scaling_from_factors(factors, config["rope_theta"].get<double>());
   return {};
 }
 
@@ -182,7 +187,7 @@ Status read_rope(const Keys& keys, std::span<const Gguf> parts, std::string_view
   config["rope_theta"] = theta.value_or(10000.0);
 
   Json scaling;
-  RETURN_IF_ERROR(read_rope_factors(parts, where, config["rope_theta"].get<double>(), scaling));
+  RETURN_IF_ERROR(read_rope_factors(parts, where, config, scaling));
   // llama.cpp's default is linear, with a factor of 1 if none is given.
   const auto type = parts[0].find_string(keys.full("rope.scaling.type")).value_or("linear");
   if (type != "none" && (type != "linear" || factor.value_or(1) != 1)) {
