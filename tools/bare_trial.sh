@@ -15,7 +15,7 @@ base="$folder/base"
 tree="$folder/tree"
 
 if [ ! -d "$base" ]; then debootstrap --variant=minbase bookworm "$base" "$mirror"; fi
-rm -rf "$tree"
+rm -rf --one-file-system "$tree"
 cp -a "$base" "$tree"
 cp /etc/resolv.conf /etc/hosts "$tree/etc/"
 git clone -q "$repository" "$tree/root/orrery"
@@ -23,9 +23,8 @@ if [ -n "$data" ]; then
   mkdir -p "$tree/root/shared"
   cp -a "$data" "$tree/root/shared/data"
 fi
-mount --bind /proc "$tree/proc"
-mount --bind /dev "$tree/dev"
-trap 'umount "$tree/proc" "$tree/dev"' EXIT
+mount -t proc proc "$tree/proc"
+trap 'umount "$tree/proc"' EXIT
 
 inside() { chroot "$tree" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash -c "cd /root/orrery && $1"; }
 status=0

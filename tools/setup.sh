@@ -12,7 +12,7 @@ release="${ID:-unknown}-${VERSION_ID:-0}"
 
 packages_for() {  # PURPOSE...
   local purpose package condition
-  while read -r purpose package _; do
+  grep -v '^#' tools/packages.txt | while read -r purpose package _; do
     [[ " $* " == *" $purpose "* ]] || continue
     condition="${package#*@}"
     case "$package" in
@@ -20,7 +20,7 @@ packages_for() {  # PURPOSE...
       *@*) [ "$condition" != "$release" ] || echo "${package%%@*}" ;;
       *) echo "$package" ;;
     esac
-  done < <(grep -v '^#' tools/packages.txt)
+  done
 }
 
 installed() {  # PACKAGE
