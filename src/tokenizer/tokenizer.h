@@ -89,7 +89,7 @@ class Tokenizer {
   std::unique_ptr<const Pipeline> pipeline_;
 };
 
-class DecodeStage;  // decoder.h
+class DecodeChain;  // decoder.h
 
 // Decodes token by token, for streaming. What push() and finish() return is valid UTF-8 and
 // concatenates to decode() of the same ids. Borrows the tokenizer. One thread at a time.
@@ -112,7 +112,7 @@ class Detokenizer {
  private:
   const Tokenizer* tokenizer_;
   bool skip_special_tokens_;
-  std::unique_ptr<DecodeStage> stages_;
+  std::unique_ptr<DecodeChain> chain_;
 };
 
 using LoadResult = Result<std::unique_ptr<Tokenizer>>;
