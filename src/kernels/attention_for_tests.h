@@ -3,6 +3,7 @@
 // stale slot shows it.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -59,6 +60,11 @@ class TestAttention {
       const Shape shape{requests_[r].context, sizes_.n_kv_heads, sizes_.head_dim};
       kernels.store_kv(view(keys_[r], shape), view(values_[r], shape), slots, cache_);
     }
+    return attend(kernels);
+  }
+
+  // Without storing anew.
+  std::vector<float> attend(Kernels& kernels) {
     std::vector<float> out(q_.size(), -1.0F);
     const Shape shape{query_start_loc_.back(), heads(), sizes_.head_dim};
     const AttentionBatch batch{query_start_loc_, seq_lens_, block_tables_, max_blocks_};

@@ -201,46 +201,12 @@ void unpack_group(const PackedLayout& layout, const uint8_t* group, int output, 
 
 }  // namespace
 
-PackedLayout packed_layout(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return {1, 1, 0, false, false};
-    case DType::kF16:
-    case DType::kBF16:
-      return {2, 2, 0, false, false};
-    case DType::kQ8_0:
-      return {32, 32, 8, false, false};
-    case DType::kQ4_0:
-      return {32, 32, 4, false, false};
-    case DType::kQ4_1:
-      return {32, 32, 4, true, false};
-    case DType::kQ5_0:
-      return {32, 32, 5, false, false};
-    case DType::kQ5_1:
-      return {32, 32, 5, true, false};
-    case DType::kQ2_K:
-      return {256, 16, 2, true, true};
-    case DType::kQ3_K:
-      return {256, 16, 3, false, true};
-    case DType::kQ4_K:
-      return {256, 32, 4, true, true};
-    case DType::kQ5_K:
-      return {256, 32, 5, true, true};
-    case DType::kQ6_K:
-      return {256, 16, 6, false, true};
-    case DType::kI32:
-      break;
-  }
-  CHECK(false) << name(dtype) << " is no weight format";
-  return {};
-}
-
 int64_t panel_bytes(DType dtype, int64_t k) {
   const PackedLayout layout = packed_layout(dtype);
+  CHECK(layout.group > 0) << name(dtype) << " is no weight format";
   const int64_t groups = (k + layout.group - 1) / layout.group;
   if (is_plain(dtype)) return groups * layout.group * kPanelWidth * info(dtype).block_bytes;
-  return groups *
-         (layout.group_header_bytes() + layout.group / layout.sub_block * layout.sub_bytes());
+  return groups * layout.group_bytes();
 }
 
 Result<PackedMatrix> allocate_panels(const WeightRows& rows) {

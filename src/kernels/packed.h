@@ -36,26 +36,11 @@
 
 #include "base/status.h"
 #include "kernels/kernels.h"
+#include "kernels/packed_layout.h"
 
 namespace orrery::kernels {
 
 inline constexpr int64_t kPanelWidth = 32;  // outputs
-
-// How a format lies in a panel. Plain formats have bits = 0 and only `group`.
-struct PackedLayout {
-  int group;          // inputs packed together: 1 (f32), 2 (f16, bf16), 32 or 256
-  int sub_block;      // inputs that share a scale
-  int bits;           // of a code
-  bool minimum;       // codes are unsigned, the number is scale * q - minimum
-  bool super_blocks;  // the scales are themselves quantised
-  int offset() const { return minimum ? 0 : 1 << (bits - 1); }  // q = code - offset
-  int group_header_bytes() const { return bits == 0 ? 0 : minimum ? 128 : 64; }
-  int sub_header_bytes() const {  // q2_k shares a byte
-    return !super_blocks ? 0 : minimum && bits > 2 ? 64 : 32;
-  }
-  int sub_bytes() const { return sub_header_bytes() + sub_block * bits * 4; }
-};
-PackedLayout packed_layout(DType dtype);
 
 // Bytes of one panel over `k` inputs.
 int64_t panel_bytes(DType dtype, int64_t k);

@@ -1,0 +1,218 @@
+#include "kernels/cpu/cpu_kernels.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/thread_pool.h"
+#include "kernels/cpu/isa.h"
+#include "kernels/cpu/paged_attention.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/packed.h"
+#include "tensor/float16.h"
+
+namespace orrery::kernels::cpu {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+// Rows of a matmul task: their chunk of x (1 KiB a row) stays in a second-level cache of 256 KiB
+// and more while the panels pass; unpacking a panel costs some 4 % of what 192 rows then do with
+// it.
+constexpr int64_t kRowBlock = 192;
+// Panels of a task of many rows, which use the chunk of x in the cache one after the other.
+constexpr int64_t kPanelBlock = 8;
+
+float* row(const Tensor& x, int64_t index) { return x.f32().data() + index * x.cols(); }
+
+// Time of the work on one thread, roughly: for deciding whether to wake others.
+double matmul_ns(int64_t rows, int64_t n, int64_t k) {
+  const double flops =
+      2.0 * static_cast<double>(rows) * static_cast<double>(n) * static_cast<double>(k);
+  return flops / (rows == 1 ? 10 : 40);
+}
+
+class CpuKernels : public Kernels {
+ public:
+  CpuKernels(const CpuTable& table, int num_threads)
+      : table_(table), pool_(num_threads), attention_(table, pool_) {}
+
+  std::string_view name() const override { return table_.name; }
+
+  Result<PackedMatrix> pack(const WeightRows& rows) const override {
+    ASSIGN_OR_RETURN(PackedMatrix w, allocate_panels(rows));
+    parallel(pool_, num_panels(w.n), 32.0 * static_cast<double>(w.k),
+             [&](int64_t begin, int64_t end) {
+               for (int64_t panel = begin; panel < end; ++panel) pack_panel(rows, panel, w);
+             });
+    return w;
+  }
+
+  void embed(std::span<const int32_t> token_ids, const PackedMatrix& table, Tensor out) override {
+    CHECK(out.rows() == std::ssize(token_ids) && out.cols() == table.k);
+    for (const int32_t id : token_ids) CHECK(id >= 0 && id < table.n) << id;
+    parallel(pool_, out.rows(), 3.0 * static_cast<double>(table.k),
+             [&](int64_t begin, int64_t end) {
+               for (int64_t t = begin; t < end; ++t)
+                 unpack_row(table, token_ids[static_cast<size_t>(t)],
+                            {row(out, t), static_cast<size_t>(table.k)});
+             });
+  }
+
+  void matmul(const Tensor& x, const PackedMatrix& w, std::span<const float> bias,
+              Tensor out) override {
+    CHECK(x.cols() == w.k && out.cols() == w.n && out.rows() == x.rows());
+    CHECK(bias.empty() || std::ssize(bias) == w.n);
+    const int64_t rows = x.rows(), panels = num_panels(w.n);
+    if (rows == 0) return;
+    const MatmulTask whole{x.f32().data(),
+                           w.data.data(),
+                           panel_bytes(w.dtype, w.k),
+                           w.n,
+                           w.k,
+                           w.dtype,
+                           bias.empty() ? nullptr : bias.data(),
+                           out.f32().data(),
+                           0,
+                           rows,
+                           0,
+                           panels,
+                           nullptr};
+    const int64_t row_blocks = (rows + kRowBlock - 1) / kRowBlock;
+    const int64_t block =
+        rows == 1
+            ? 1
+            : std::clamp<int64_t>(panels * row_blocks / (4 * pool_.num_threads()), 1, kPanelBlock);
+    const int64_t panel_blocks = (panels + block - 1) / block;
+    const int64_t tasks = row_blocks * panel_blocks;
+    const double ns = matmul_ns(rows, w.n, w.k) / static_cast<double>(tasks);
+    parallel(pool_, tasks, ns, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        run_matmul(whole, i / panel_blocks * kRowBlock, i % panel_blocks * block, block);
+    });
+  }
+
+  void rms_norm(const Tensor& x, std::span<const float> weight, float eps, Tensor out) override {
+    CHECK(x.shape == out.shape && std::ssize(weight) == x.cols());
+    for_rows(x, 0.3, [&](int64_t begin, int64_t end) {
+      table_.rms_norm(row(x, begin), weight.data(), eps, end - begin, x.cols(), row(out, begin));
+    });
+  }
+
+  void add(Tensor x, const Tensor& y) override {
+    CHECK(x.shape == y.shape);
+    for_rows(x, 0.2, [&](int64_t begin, int64_t end) {
+      table_.add(row(x, begin), row(y, begin), (end - begin) * x.cols());
+    });
+  }
+
+  void silu_mul(Tensor gate, const Tensor& up) override {
+    CHECK(gate.shape == up.shape);
+    for_rows(gate, 1, [&](int64_t begin, int64_t end) {
+      table_.silu_mul(row(gate, begin), row(up, begin), (end - begin) * gate.cols());
+    });
+  }
+
+  void rope(Tensor x, const Tensor& cos_sin) override {
+    CHECK(x.shape.rank() == 3 && cos_sin.rows() == x.shape[0]);
+    CHECK(cos_sin.cols() % 2 == 0 && cos_sin.cols() <= x.cols());
+    const int64_t heads = x.shape[1], d = x.cols();
+    parallel(pool_, x.shape[0], 0.5 * static_cast<double>(heads * d),
+             [&](int64_t begin, int64_t end) {
+               table_.rope(row(x, begin * heads), row(cos_sin, begin), end - begin, heads, d,
+                           cos_sin.cols() / 2);
+             });
+  }
+
+  void store_kv(const Tensor& k, const Tensor& v, std::span<const int64_t> slot_mapping,
+                KvCache& cache) override {
+    CHECK(k.shape == v.shape &&
+          k.shape == Shape({std::ssize(slot_mapping), cache.n_kv_heads, cache.head_dim}));
+    for (const int64_t slot : slot_mapping)
+      CHECK(slot >= 0 && slot / KvCache::kBlockSize < cache.num_blocks) << slot;
+    parallel(pool_, std::ssize(slot_mapping),
+             4.0 * static_cast<double>(cache.n_kv_heads * cache.head_dim),
+             [&](int64_t begin, int64_t end) {
+               for (int64_t t = begin; t < end; ++t)
+                 store_token(k, v, t, slot_mapping[static_cast<size_t>(t)], cache);
+             });
+  }
+
+  void paged_attention(const Tensor& q, const KvCache& cache, const AttentionBatch& batch,
+                       float scale, int64_t window, Tensor out) override {
+    CHECK(q.shape.rank() == 3 && q.shape == out.shape && q.cols() == cache.head_dim);
+    CHECK(q.shape[1] % cache.n_kv_heads == 0);
+    CHECK(cache.dtype == DType::kF32 || cache.dtype == DType::kBF16);
+    CHECK(batch.query_start_loc.size() == batch.seq_lens.size() + 1);
+    CHECK(batch.block_tables.size() >=
+          batch.seq_lens.size() * static_cast<size_t>(batch.max_blocks_per_seq));
+    attention_.run(q, cache, batch, scale, window, out);
+  }
+
+  void gather_rows(const Tensor& x, std::span<const int32_t> rows, Tensor out) override {
+    CHECK(out.rows() == std::ssize(rows) && out.cols() == x.cols());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      CHECK(rows[i] >= 0 && rows[i] < x.rows());
+      std::copy_n(row(x, rows[i]), x.cols(), row(out, static_cast<int64_t>(i)));
+    }
+  }
+
+ private:
+  template <typename Body>
+  void for_rows(const Tensor& x, double ns_an_element, const Body& body) {
+    parallel(pool_, x.rows(), ns_an_element * static_cast<double>(x.cols()), body);
+  }
+
+  void run_matmul(const MatmulTask& whole, int64_t first_row, int64_t first_panel,
+                  int64_t panels) const {
+    alignas(64) thread_local float scratch[kMatmulScratchFloats];
+    MatmulTask task = whole;
+    task.row_begin = first_row;
+    task.row_end = std::min(first_row + kRowBlock, whole.row_end);
+    task.panel_begin = first_panel;
+    task.panel_end = std::min(first_panel + panels, whole.panel_end);
+    task.scratch = scratch;
+    table_.matmul(task);
+  }
+
+  // Keys go to lane `slot` of each row of sixteen, values to one row.
+  static void store_token(const Tensor& k, const Tensor& v, int64_t t, int64_t slot,
+                          const KvCache& cache) {
+    const int64_t d = cache.head_dim, j = slot % KvCache::kBlockSize;
+    for (int64_t head = 0; head < cache.n_kv_heads; ++head) {
+      const float* key = row(k, t * cache.n_kv_heads + head);
+      const float* value = row(v, t * cache.n_kv_heads + head);
+      const int64_t begin =
+          (slot / KvCache::kBlockSize * cache.n_kv_heads + head) * d * KvCache::kBlockSize;
+      if (cache.dtype == DType::kF32) {
+        auto* keys = reinterpret_cast<float*>(cache.keys) + begin + j;
+        for (int64_t i = 0; i < d; ++i) keys[i * KvCache::kBlockSize] = key[i];
+        std::copy_n(value, d, reinterpret_cast<float*>(cache.values) + begin + j * d);
+      } else {
+        CHECK(cache.dtype == DType::kBF16);
+        auto* keys = reinterpret_cast<uint16_t*>(cache.keys) + begin + j;
+        auto* values = reinterpret_cast<uint16_t*>(cache.values) + begin + j * d;
+        for (int64_t i = 0; i < d; ++i) keys[i * KvCache::kBlockSize] = f32_to_bf16(key[i]);
+        for (int64_t i = 0; i < d; ++i) values[i] = f32_to_bf16(value[i]);
+      }
+    }
+  }
+
+  const CpuTable& table_;
+  mutable ThreadPool pool_;
+  PagedAttention attention_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernels> make_cpu_kernels(const CpuTable& table, int num_threads) {
+  return std::make_unique<CpuKernels>(table, num_threads);
+}
+
+Result<std::unique_ptr<Kernels>> make_cpu_kernels(std::string_view isa, int num_threads) {
+  if (num_threads < 0 || num_threads > kMaxThreads)
+    return invalid_argument("{} threads; expected 0 (all CPUs) to {}", num_threads, kMaxThreads);
+  ASSIGN_OR_RETURN(const CpuTable* table, choose_table(isa));
+  return make_cpu_kernels(*table, num_threads);
+}
+
+}  // namespace orrery::kernels::cpu

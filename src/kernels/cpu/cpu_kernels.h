@@ -1,0 +1,22 @@
+// Kernels on the CPU: a table for one instruction set and a pool of threads.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "base/status.h"
+#include "kernels/cpu/table.h"
+#include "kernels/kernels.h"
+
+namespace orrery::kernels::cpu {
+
+// `isa` as choose_table (isa.h): "" is the best that this CPU can run, or what ORRERY_CPU_ISA says.
+// `num_threads` counts the caller; 0 is one per CPU that this process may use. Results do not
+// depend on either. Errors: those of choose_table; kInvalidArgument for a negative or absurd number
+// of threads.
+Result<std::unique_ptr<Kernels>> make_cpu_kernels(std::string_view isa, int num_threads);
+
+// The same with a table given, which the CPU must be able to run.
+std::unique_ptr<Kernels> make_cpu_kernels(const CpuTable& table, int num_threads);
+
+}  // namespace orrery::kernels::cpu

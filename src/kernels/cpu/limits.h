@@ -1,0 +1,26 @@
+// What this machine can do at most, measured in the run: the denominators of "fraction of the
+// limit".
+#pragma once
+
+#include <cstdint>
+
+#include "base/status.h"
+#include "kernels/cpu/table.h"
+
+namespace orrery::kernels::cpu {
+
+struct MachineLimits {
+  int num_threads;
+  double read_bytes_per_s;  // from memory, all threads together
+  double fp32_flops_per_s;  // fused multiply-adds (2 each) in registers, all threads together
+};
+
+// Takes some 0.3 s. `buffer_bytes` is read from front to back by all threads, each its own share,
+// and should be several times the last-level cache; the best of a few rounds counts, so that a busy
+// neighbour lowers the result less. The table must be one that the CPU can run. No table uses int8
+// or bf16 dot products, so there is no limit for them. Errors: kInvalidArgument (no threads),
+// kResourceExhausted (the buffer).
+Result<MachineLimits> measure_limits(const CpuTable& table, int num_threads,
+                                     int64_t buffer_bytes = int64_t{256} << 20);
+
+}  // namespace orrery::kernels::cpu

@@ -1,0 +1,136 @@
+#include "kernels/cpu/paged_attention.h"
+
+#include <algorithm>
+
+#include "kernels/cpu/parallel.h"
+
+namespace orrery::kernels::cpu {
+namespace {
+
+// Items of a job: enough to share a block's keys and values while they are in the first-level
+// cache, and a multiple of every table's kTileItems.
+constexpr int64_t kItemsPerJob = 24;
+
+// One thread's states while it runs a job, kept for the next.
+float* thread_states(int64_t floats) {
+  thread_local std::vector<float> states;
+  if (static_cast<int64_t>(states.size()) < floats) states.resize(static_cast<size_t>(floats));
+  return states.data();
+}
+
+}  // namespace
+
+void PagedAttention::plan(const Call& call) {
+  jobs_.clear();
+  const int64_t tile = std::max<int64_t>(1, kItemsPerJob / call.group());
+  for (size_t r = 0; r < call.batch.seq_lens.size(); ++r) {
+    const int64_t begin = call.batch.query_start_loc[r], end = call.batch.query_start_loc[r + 1];
+    for (int64_t row = begin; row < end; row += tile) {
+      const int64_t rows = std::min(tile, end - row);
+      const int64_t position = call.batch.seq_lens[r] - end + row;
+      const int64_t oldest = call.window > 0 ? std::max<int64_t>(0, position - call.window + 1) : 0;
+      for (int64_t head = 0; head < call.cache.n_kv_heads; ++head)
+        jobs_.push_back({r, head, row, rows, position, oldest, position + rows, 0});
+    }
+  }
+}
+
+int64_t PagedAttention::floats(const Call& call, const Job& job) const {
+  return job.rows * call.group() * state_floats(call.cache.head_dim);
+}
+
+void PagedAttention::attend(const Call& call, const Job& job, int64_t part, float* states) const {
+  const KvCache& cache = call.cache;
+  const int64_t cut = (job.first_part() + part) * kAttentionSplit;
+  const int64_t head_bytes = cache.block_bytes() / cache.n_kv_heads;
+  const int64_t row_elements = call.q.shape[1] * cache.head_dim;
+  AttendTask task{};
+  task.q =
+      call.q.f32().data() + job.row * row_elements + job.kv_head * call.group() * cache.head_dim;
+  task.q_row_stride = row_elements;
+  task.rows = job.rows;
+  task.group = call.group();
+  task.head_dim = cache.head_dim;
+  task.first_position = job.first_position;
+  task.block_table = call.batch.block_tables.data() +
+                     static_cast<int64_t>(job.request) * call.batch.max_blocks_per_seq;
+  task.keys = cache.keys + job.kv_head * head_bytes;
+  task.values = cache.values + job.kv_head * head_bytes;
+  task.block_bytes = cache.block_bytes();
+  task.dtype = cache.dtype;
+  task.scale = call.scale;
+  task.window = call.window;
+  task.begin = std::max(job.begin, cut);
+  task.end = std::min(job.end, cut + kAttentionSplit);
+  task.states = states;
+  table_.attend(task);
+}
+
+void PagedAttention::finish(const Call& call, const Job& job, const float* states) const {
+  const int64_t d = call.cache.head_dim, heads = call.q.shape[1];
+  float* out = call.out.f32().data();
+  for (int64_t row = job.row; row < job.row + job.rows; ++row) {
+    for (int64_t g = 0; g < call.group(); ++g, states += state_floats(d))
+      table_.finish(states, d, out + (row * heads + job.kv_head * call.group() + g) * d);
+  }
+}
+
+void PagedAttention::run_whole(const Call& call, const Job& job) const {
+  const int64_t n = floats(call, job), items = job.rows * call.group();
+  float* total = thread_states(2 * n);
+  attend(call, job, 0, total);
+  for (int64_t part = 1; part < job.parts(); ++part) {
+    attend(call, job, part, total + n);
+    table_.merge(total, total + n, items, call.cache.head_dim);
+  }
+  finish(call, job, total);
+}
+
+void PagedAttention::run_parts(const Call& call, double ns_each) {
+  parts_.clear();
+  int64_t size = 0;
+  for (size_t j = 0; j < jobs_.size(); ++j) {
+    jobs_[j].states = size;
+    size += jobs_[j].parts() * floats(call, jobs_[j]);
+    for (int64_t part = 0; part < jobs_[j].parts(); ++part) parts_.push_back({j, part});
+  }
+  if (static_cast<int64_t>(states_.size()) < size) states_.resize(static_cast<size_t>(size));
+  const auto at = [&](const Job& job, int64_t part) {
+    return states_.data() + job.states + part * floats(call, job);
+  };
+  parallel(pool_, std::ssize(parts_), ns_each, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const Part& part = parts_[static_cast<size_t>(i)];
+      attend(call, jobs_[part.job], part.part, at(jobs_[part.job], part.part));
+    }
+  });
+  for (const Job& job : jobs_) {
+    for (int64_t part = 1; part < job.parts(); ++part)
+      table_.merge(at(job, 0), at(job, part), job.rows * call.group(), call.cache.head_dim);
+    finish(call, job, at(job, 0));
+  }
+}
+
+void PagedAttention::run(const Tensor& q, const KvCache& cache, const AttentionBatch& batch,
+                         float scale, int64_t window, const Tensor& out) {
+  const Call call{q, cache, batch, scale, window, out};
+  plan(call);
+  int64_t parts = 0;
+  double flops = 0;
+  for (const Job& job : jobs_) {
+    parts += job.parts();
+    flops +=
+        4.0 * static_cast<double>((job.end - job.begin) * job.rows * call.group() * cache.head_dim);
+  }
+  if (parts == 0) return;
+  constexpr double kFlopsPerNs = 20;  // of one thread, about
+  const auto jobs = std::ssize(jobs_);
+  const double ns = flops / kFlopsPerNs;
+  if (pool_.num_threads() > 1 && jobs < 4 * pool_.num_threads() && parts > jobs)
+    return run_parts(call, ns / static_cast<double>(parts));
+  parallel(pool_, jobs, ns / static_cast<double>(jobs), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) run_whole(call, jobs_[static_cast<size_t>(i)]);
+  });
+}
+
+}  // namespace orrery::kernels::cpu

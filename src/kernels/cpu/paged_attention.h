@@ -1,0 +1,65 @@
+// Splits the attention of a step into jobs and runs them on a pool.
+//
+// A job is one kv head of one request with a tile of query rows: all query heads of the group and
+// neighbouring rows share each load of keys and values. When there are few jobs and long contexts
+// (decode of few requests), the parts of a context, cut at multiples of kAttentionSplit, run in
+// parallel too and are merged afterwards, in order. Who runs what does not change the result.
+#pragma once
+
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "kernels/cpu/table.h"
+#include "kernels/kernels.h"
+
+namespace orrery::kernels::cpu {
+
+// Keeps its buffers between calls, so that a warm step allocates nothing. One caller at a time.
+class PagedAttention {
+ public:
+  PagedAttention(const CpuTable& table, ThreadPool& pool) : table_(table), pool_(pool) {}
+
+  // Kernels::paged_attention; arguments are checked there.
+  void run(const Tensor& q, const KvCache& cache, const AttentionBatch& batch, float scale,
+           int64_t window, const Tensor& out);
+
+ private:
+  struct Job {
+    size_t request;
+    int64_t kv_head;
+    int64_t row, rows;       // of q
+    int64_t first_position;  // of `row`
+    int64_t begin, end;      // positions that any of its rows sees
+    int64_t states;          // where its parts' states begin in states_, if they run apart
+    int64_t first_part() const { return begin / kAttentionSplit; }
+    int64_t parts() const { return (end - 1) / kAttentionSplit - first_part() + 1; }
+  };
+  struct Part {
+    size_t job;
+    int64_t part;  // from 0
+  };
+  struct Call {
+    const Tensor& q;
+    const KvCache& cache;
+    const AttentionBatch& batch;
+    float scale;
+    int64_t window;
+    const Tensor& out;
+    int64_t group() const { return q.shape[1] / cache.n_kv_heads; }
+  };
+
+  void plan(const Call& call);
+  void attend(const Call& call, const Job& job, int64_t part, float* states) const;
+  void run_whole(const Call& call, const Job& job) const;
+  void run_parts(const Call& call, double ns_each);
+  void finish(const Call& call, const Job& job, const float* states) const;
+  int64_t floats(const Call& call, const Job& job) const;  // of the states of one part
+
+  const CpuTable& table_;
+  ThreadPool& pool_;
+  std::vector<Job> jobs_;
+  std::vector<Part> parts_;
+  std::vector<float> states_;
+};
+
+}  // namespace orrery::kernels::cpu

@@ -1,0 +1,167 @@
+// Sixteen fp32 lanes as two 256-bit registers (AVX2, FMA, F16C). simd_scalar.h says what each
+// operation does. Private to one table file: anonymous namespace.
+#pragma once
+
+#include <immintrin.h>
+
+#include "kernels/cpu/table.h"
+
+namespace orrery::kernels::cpu {
+namespace {
+
+struct F16 {
+  __m256 lo, hi;
+};
+struct I16 {
+  __m256i lo, hi;
+};
+
+// 6 rows × 16 outputs: 12 accumulators, 2 weight registers and 1 broadcast of 16; 12 FMAs per 8
+// loads, and two FMAs a cycle with a latency of 4 to 5 want at least 10 independent chains.
+constexpr int kTileRows = 6;
+constexpr int kTileVectors = 1;
+constexpr int kTileItems = 6;  // of attention, by the same count
+
+ORRERY_INLINE F16 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+ORRERY_INLINE F16 broadcast(float x) {
+  const __m256 v = _mm256_set1_ps(x);
+  return {v, v};
+}
+ORRERY_INLINE F16 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+ORRERY_INLINE void store(float* p, F16 a) {
+  _mm256_storeu_ps(p, a.lo);
+  _mm256_storeu_ps(p + 8, a.hi);
+}
+ORRERY_INLINE F16 load_n(const float* p, int64_t n) {
+  alignas(32) float lanes[16] = {};
+  for (int64_t i = 0; i < n; ++i) lanes[i] = p[i];
+  return load(lanes);
+}
+ORRERY_INLINE void store_n(float* p, F16 a, int64_t n) {
+  alignas(32) float lanes[16];
+  store(lanes, a);
+  for (int64_t i = 0; i < n; ++i) p[i] = lanes[i];
+}
+
+ORRERY_INLINE F16 fma(F16 a, F16 b, F16 c) {
+  return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
+}
+ORRERY_INLINE F16 mul(F16 a, F16 b) {
+  return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+}
+ORRERY_INLINE F16 add(F16 a, F16 b) {
+  return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
+}
+ORRERY_INLINE F16 sub(F16 a, F16 b) {
+  return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)};
+}
+ORRERY_INLINE F16 div(F16 a, F16 b) {
+  return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
+}
+ORRERY_INLINE F16 negate(F16 a) {
+  const __m256 sign = _mm256_set1_ps(-0.0F);
+  return {_mm256_xor_ps(a.lo, sign), _mm256_xor_ps(a.hi, sign)};
+}
+ORRERY_INLINE F16 select_less(F16 a, F16 b, F16 yes, F16 no) {
+  return {_mm256_blendv_ps(no.lo, yes.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),
+          _mm256_blendv_ps(no.hi, yes.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ))};
+}
+ORRERY_INLINE F16 keep_lanes(F16 a, int first, int last, F16 fill) {
+  const __m256i from = _mm256_set1_epi32(first - 1), to = _mm256_set1_epi32(last);
+  const __m256i lo = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i hi = _mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15);
+  const __m256i keep_lo =
+      _mm256_and_si256(_mm256_cmpgt_epi32(lo, from), _mm256_cmpgt_epi32(to, lo));
+  const __m256i keep_hi =
+      _mm256_and_si256(_mm256_cmpgt_epi32(hi, from), _mm256_cmpgt_epi32(to, hi));
+  return {_mm256_blendv_ps(fill.lo, a.lo, _mm256_castsi256_ps(keep_lo)),
+          _mm256_blendv_ps(fill.hi, a.hi, _mm256_castsi256_ps(keep_hi))};
+}
+ORRERY_INLINE float tree_sum(F16 a) {
+  const __m256 eight = _mm256_add_ps(a.lo, a.hi);
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+ORRERY_INLINE float tree_max(F16 a) {
+  const __m256 eight = _mm256_max_ps(a.lo, a.hi);
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+ORRERY_INLINE I16 load_ints(const void* p) {
+  const auto* v = static_cast<const __m256i*>(p);
+  return {_mm256_loadu_si256(v), _mm256_loadu_si256(v + 1)};
+}
+ORRERY_INLINE I16 splat(uint32_t x) {
+  const __m256i v = _mm256_set1_epi32(static_cast<int>(x));
+  return {v, v};
+}
+ORRERY_INLINE I16 from_u8(const uint8_t* p) {
+  const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_cvtepu8_epi32(v), _mm256_cvtepu8_epi32(_mm_srli_si128(v, 8))};
+}
+ORRERY_INLINE I16 from_i8(const uint8_t* p) {
+  const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_cvtepi8_epi32(v), _mm256_cvtepi8_epi32(_mm_srli_si128(v, 8))};
+}
+ORRERY_INLINE I16 bit_and(I16 a, I16 b) {
+  return {_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)};
+}
+ORRERY_INLINE I16 bit_or(I16 a, I16 b) {
+  return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)};
+}
+ORRERY_INLINE I16 bit_xor(I16 a, I16 b) {
+  return {_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)};
+}
+ORRERY_INLINE I16 add_ints(I16 a, I16 b) {
+  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
+}
+template <int kBits>
+ORRERY_INLINE I16 shift_left(I16 a) {
+  return {_mm256_slli_epi32(a.lo, kBits), _mm256_slli_epi32(a.hi, kBits)};
+}
+template <int kBits>
+ORRERY_INLINE I16 shift_right(I16 a) {
+  return {_mm256_srli_epi32(a.lo, kBits), _mm256_srli_epi32(a.hi, kBits)};
+}
+template <int kBits>
+ORRERY_INLINE I16 shift_right_signed(I16 a) {
+  return {_mm256_srai_epi32(a.lo, kBits), _mm256_srai_epi32(a.hi, kBits)};
+}
+
+ORRERY_INLINE F16 as_floats(I16 a) {
+  return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)};
+}
+ORRERY_INLINE I16 as_ints(F16 a) { return {_mm256_castps_si256(a.lo), _mm256_castps_si256(a.hi)}; }
+ORRERY_INLINE F16 to_floats(I16 a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
+ORRERY_INLINE F16 from_bf16(const uint16_t* p) {
+  const auto* v = reinterpret_cast<const __m128i*>(p);
+  return as_floats(shift_left<16>(
+      {_mm256_cvtepu16_epi32(_mm_loadu_si128(v)), _mm256_cvtepu16_epi32(_mm_loadu_si128(v + 1))}));
+}
+ORRERY_INLINE F16 from_f16(const uint16_t* p) {
+  const auto* v = reinterpret_cast<const __m128i*>(p);
+  return {_mm256_cvtph_ps(_mm_loadu_si128(v)), _mm256_cvtph_ps(_mm_loadu_si128(v + 1))};
+}
+// Gathers the chosen half of each lane: inside 128 bits by bytes, then the two by quadwords.
+ORRERY_INLINE F16 halves_f16(I16 a, __m256i bytes) {
+  const __m256i lo = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(a.lo, bytes), 0x08);
+  const __m256i hi = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(a.hi, bytes), 0x08);
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(lo)), _mm256_cvtph_ps(_mm256_castsi256_si128(hi))};
+}
+ORRERY_INLINE F16 low_f16(I16 a) {
+  return halves_f16(a, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, -1, -1,
+                                                                 -1, -1, -1, -1, -1, -1)));
+}
+ORRERY_INLINE F16 high_f16(I16 a) {
+  return halves_f16(a, _mm256_broadcastsi128_si256(_mm_setr_epi8(2, 3, 6, 7, 10, 11, 14, 15, -1, -1,
+                                                                 -1, -1, -1, -1, -1, -1)));
+}
+ORRERY_INLINE void prefetch(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
+}
+
+}  // namespace
+}  // namespace orrery::kernels::cpu

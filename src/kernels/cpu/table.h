@@ -1,0 +1,95 @@
+// A table of CPU kernels: the loops of kernels.h for one instruction set, as plain functions on
+// plain memory. CpuKernels (cpu_kernels.cpp) checks arguments, splits the work over threads and
+// calls these.
+//
+// One source (cpu/ops/*.inc) is compiled once for each instruction set over a type of sixteen fp32
+// lanes (cpu/simd_*.h); so the tables give the same bits by construction. A kernel written for one
+// weight format and one instruction set replaces an entry of its table.
+//
+// An instruction-set object exports its table and nothing else (tools/check_symbols.sh): everything
+// here and in cpu/ops is without inline functions of other headers, std or otherwise, whose weak
+// copies the linker could give to code that runs on older CPUs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/dtype.h"
+
+namespace orrery::kernels::cpu {
+
+#define ORRERY_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define ORRERY_UNROLL _Pragma("unroll")
+#else
+#define ORRERY_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+// Inputs that a matmul treats at once: one super-block of the K formats. 256 · 16 outputs of fp32
+// are 16 KiB, half of the first-level cache.
+constexpr int64_t kMatmulChunk = 256;
+constexpr int64_t kMatmulScratchFloats = kMatmulChunk * 32;
+
+// out[t, n] for the rows and panels given (kernels.h: matmul).
+struct MatmulTask {
+  const float* x;           // [T][k]
+  const std::byte* panels;  // of the whole matrix
+  int64_t panel_bytes, n, k;
+  DType dtype;
+  const float* bias;  // [n] or null
+  float* out;         // [T][n]
+  int64_t row_begin, row_end, panel_begin, panel_end;
+  float* scratch;  // kMatmulScratchFloats, aligned to 64 bytes
+};
+
+// A query row of one head: an item. Its softmax state is state_floats(d) floats: the maximum, 1 if
+// any position was seen, 14 unused; sixteen sums; d accumulators, rounded up to sixteen.
+constexpr int64_t state_floats(int64_t head_dim) { return 32 + (head_dim + 15) / 16 * 16; }
+
+// The positions [begin, end) of a context, inside one part of kAttentionSplit, for rows × group
+// items: item i is row i / group, query head i % group of one kv head.
+struct AttendTask {
+  const float* q;  // of item 0; heads of the group follow each other
+  int64_t q_row_stride;
+  int64_t rows, group, head_dim;
+  int64_t first_position;  // of row 0
+  const int32_t* block_table;
+  const std::byte* keys;  // of this kv head in block 0
+  const std::byte* values;
+  int64_t block_bytes;  // from a block to the next
+  DType dtype;
+  float scale;
+  int64_t window;
+  int64_t begin, end;
+  float* states;  // [rows · group], set by attend
+};
+
+struct CpuTable {
+  const char* name;
+  int fp32_flops_per_burn;  // of one iteration of burn
+
+  void (*matmul)(const MatmulTask& task);
+  // out may be x. [rows][cols]
+  void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t cols,
+                   float* out);
+  void (*add)(float* x, const float* y, int64_t n);
+  void (*silu_mul)(float* gate, const float* up, int64_t n);
+  // x [tokens][heads][d], cos_sin [tokens][2 · half]
+  void (*rope)(float* x, const float* cos_sin, int64_t tokens, int64_t heads, int64_t d,
+               int64_t half);
+  void (*attend)(const AttendTask& task);
+  // Adds the later part's states to `total`'s, both [items].
+  void (*merge)(float* total, const float* part, int64_t items, int64_t head_dim);
+  // out[d] of one item.
+  void (*finish)(const float* state, int64_t head_dim, float* out);
+
+  // For measuring the machine: independent chains of fp32 FMA; a sum over memory.
+  float (*burn)(int64_t iterations);
+  uint32_t (*read)(const std::byte* data, int64_t bytes);
+};
+
+extern const CpuTable kScalarTable;
+extern const CpuTable kAvx2Table;
+extern const CpuTable kAvx512Table;
+
+}  // namespace orrery::kernels::cpu

@@ -1,0 +1,8 @@
+#include "kernels/cpu/simd_avx2.h"
+#include "kernels/cpu/table.h"
+#include "kernels/exp.h"
+#include "kernels/packed_layout.h"
+
+#define ORRERY_TABLE kAvx2Table
+#define ORRERY_TABLE_NAME "avx2"
+#include "kernels/cpu/ops/table.inc"

@@ -1,0 +1,8 @@
+#include "kernels/cpu/simd_avx512.h"
+#include "kernels/cpu/table.h"
+#include "kernels/exp.h"
+#include "kernels/packed_layout.h"
+
+#define ORRERY_TABLE kAvx512Table
+#define ORRERY_TABLE_NAME "avx512"
+#include "kernels/cpu/ops/table.inc"

@@ -1,0 +1,8 @@
+#include "kernels/cpu/simd_scalar.h"
+#include "kernels/cpu/table.h"
+#include "kernels/exp.h"
+#include "kernels/packed_layout.h"
+
+#define ORRERY_TABLE kScalarTable
+#define ORRERY_TABLE_NAME "scalar"
+#include "kernels/cpu/ops/table.inc"
