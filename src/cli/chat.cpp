@@ -122,29 +122,41 @@ int converse(llm::Llm& llm, llm::GenerationParams params, const std::string& sys
   return kDone;
 }
 
+struct ChatOptions {
+  EngineOptions engine;
+  SamplingOptions sampling;
+  std::string system;
+
+  std::vector<Flag> flags() {
+    return join({{"--system", 0, "TEXT", "the system message", set_text(system)}},
+                join(sampling.flags(), engine.flags()));
+  }
+};
+
 }  // namespace
 
 int chat_command(Args args) {
-  EngineOptions engine;
-  SamplingOptions sampling;
-  sampling.params.max_tokens = 512;
-  std::string system;
-  std::vector<Flag> flags = {{"--system", 0, "TEXT", "the system message", set_text(system)}};
+  ChatOptions options;
+  llm::GenerationParams& params = options.sampling.params;
+  params.max_tokens = 512;
   std::vector<std::string> positional;
-  flags = join(std::move(flags), join(sampling.flags(), engine.flags()));
-  if (const auto code =
-          parse_command_line("chat", "chat [MODEL] [flags]", args, std::move(flags), 1, positional))
-    return *code;
-  if (!positional.empty()) engine.llm.model = positional[0];
-  auto llm = load_llm(engine);
+  const auto code =
+      parse_command_line("chat", "chat [MODEL] [flags]", args, options.flags(), 1, positional);
+  if (code) return *code;
+  if (!positional.empty()) options.engine.llm.model = positional[0];
+  auto llm = load_llm(options.engine);
   if (!llm.ok()) return report("chat", llm.status());
   if ((*llm)->chat_template() == nullptr) {
-    return report(
-        "chat",
-        invalid_argument("{}: expected a chat template, found none; give one with --chat-template",
-                         engine.llm.model));
+    return report("chat", invalid_argument("{}: expected a chat template, found none; give one "
+                                           "with --chat-template",
+                                           options.engine.llm.model));
   }
-  return converse(**llm, sampling.params, system);
+  // The model's recommendations hold where no flag says otherwise: the flags are read once more.
+  params.sampling = (*llm)->sampling_defaults();
+  params.stop.clear();
+  const Status status = parse_flags(args, options.flags(), positional);
+  CHECK(status.ok()) << status.message();
+  return converse(**llm, params, options.system);
 }
 
 }  // namespace orrery::cli

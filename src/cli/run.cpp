@@ -11,14 +11,14 @@ namespace {
 
 constexpr std::string_view kUsage_ = "run [MODEL] [-p PROMPT | < stdin] [flags]";
 
-Json logprob_json(const sampler::TokenLogprob& token) {
+OrderedJson logprob_json(const sampler::TokenLogprob& token) {
   return {{"id", token.id}, {"logprob", token.logprob}, {"rank", token.rank}};
 }
 
-Json position_json(const sampler::TokenLogprob& chosen,
-                   const std::vector<sampler::TokenLogprob>& top) {
-  Json json = logprob_json(chosen);
-  json["top"] = Json::array();
+OrderedJson position_json(const sampler::TokenLogprob& chosen,
+                          const std::vector<sampler::TokenLogprob>& top) {
+  OrderedJson json = logprob_json(chosen);
+  json["top"] = OrderedJson::array();
   for (const auto& token : top) json["top"].push_back(logprob_json(token));
   return json;
 }

@@ -65,9 +65,9 @@ void StagePrinter::print_candidates(const sampler::SampledToken& token,
 
 void StagePrinter::on_text(std::string_view released, std::string_view held_back) {
   if (released.empty() && held_back.empty()) return;
-  fmt::print("{}DeTokenizer{}  {}", style_.bold, style_.reset, quoted(released));
+  fmt::print("{}DeTokenizer{}  {}", style_.bold, style_.reset, escaped(released));
   if (!held_back.empty())
-    fmt::print("  {}held back: {}{}", style_.warn, quoted(held_back), style_.reset);
+    fmt::print("  {}held back: {}{}", style_.warn, escaped(held_back), style_.reset);
   fmt::print("\n");
 }
 

@@ -23,7 +23,7 @@ class StagePrinter final : public llm::GenerationObserver {
   void on_text(std::string_view released, std::string_view held_back) override;
 
  private:
-  std::string piece(int32_t id) const { return quoted(llm_.tokenizer().token_bytes(id)); }
+  std::string piece(int32_t id) const { return escaped(llm_.tokenizer()->token_bytes(id)); }
   void print_candidates(const sampler::SampledToken& token,
                         const sampler::SampleTrace& trace) const;
 

@@ -29,11 +29,8 @@ Result<std::string> read_stdin(size_t limit_bytes = size_t{256} << 20);
 // The whole file. Errors: as MappedFile::open.
 Result<std::string> read_file(const std::string& path);
 
-// "1.2 GiB", "340 KiB"
-std::string human_bytes(int64_t bytes);
-
 // Text on one line, quoted, with control characters and invalid UTF-8 escaped, for tables and
 // --stages.
-std::string quoted(std::string_view text);
+std::string escaped(std::string_view text);
 
 }  // namespace orrery::cli

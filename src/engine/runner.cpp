@@ -46,6 +46,7 @@ Result<Tensor> Runner::append(std::span<const int32_t> token_ids, LogitsOf logit
       context_->scope();  // the logits stay readable until the next pass reuses the memory
   const Tensor logits = model_->forward(*context_, batch_);
   num_tokens_ += count;
+  most_tokens_ = std::max(most_tokens_, num_tokens_);
   return logits;
 }
 

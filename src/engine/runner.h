@@ -27,8 +27,11 @@ class Runner {
   // kResourceExhausted if the sequence would outgrow max_tokens.
   Result<Tensor> append(std::span<const int32_t> token_ids, LogitsOf logits_of);
 
-  // Forgets the tokens from `num_tokens` on.
-  void truncate(int64_t num_tokens) { num_tokens_ = std::min(num_tokens, num_tokens_); }
+  // Goes on after `num_tokens`, which must not be more than were ever computed.
+  void rewind(int64_t num_tokens) {
+    CHECK(num_tokens <= most_tokens_);
+    num_tokens_ = num_tokens;
+  }
 
   int64_t num_tokens() const { return num_tokens_; }
   int64_t max_tokens() const { return kv_.num_blocks() * kernels::KvCache::kBlockSize; }
@@ -44,6 +47,7 @@ class Runner {
   KvMemory kv_;
   model::Batch batch_;
   int64_t num_tokens_ = 0;
+  int64_t most_tokens_ = 0;  // whose keys and values the cache holds
 };
 
 }  // namespace orrery::engine

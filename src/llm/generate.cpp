@@ -57,6 +57,7 @@ Result<Generation> Llm::generate(std::vector<int32_t> prompt, const GenerationPa
                                  GenerationObserver& observer) {
   GenerationParams params = given;
   params.sampling.eos_token_ids = eos_token_ids_;
+  RETURN_IF_ERROR(require_tokenizer());
   RETURN_IF_ERROR(check(prompt, params));
   const auto length = static_cast<int64_t>(prompt.size());
   params.max_tokens = std::min(params.max_tokens, model_->config().max_model_len - length);

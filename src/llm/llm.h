@@ -38,15 +38,19 @@ class Llm {
                                            std::unique_ptr<kernels::Kernels> kernels,
                                            const std::function<void(double)>& progress = {});
 
-  const tokenizer::Tokenizer& tokenizer() const { return *tokenizer_; }
+  // nullptr for a synthetic model without --tokenizer.
+  const tokenizer::Tokenizer* tokenizer() const { return tokenizer_.get(); }
   const tokenizer::ChatTemplate* chat_template() const {
     return chat_template_ ? &*chat_template_ : nullptr;
   }
   const model::Model& model() const { return *model_; }
   kernels::Kernels& kernels() { return *kernels_; }
+  const kernels::Kernels& kernels() const { return *kernels_; }
   const weights::Checkpoint& checkpoint() const { return *checkpoint_; }
   DType kv_dtype() const { return kv_dtype_; }
   const std::vector<int32_t>& eos_token_ids() const { return eos_token_ids_; }
+  // What generation_config.json recommends.
+  const sampler::SamplingParams& sampling_defaults() const { return sampling_defaults_; }
   double load_seconds() const { return load_seconds_; }
 
   // The prompt's ids; special tokens spelled in `text` count (it comes from the person at the
@@ -63,7 +67,7 @@ class Llm {
 
  private:
   Llm() = default;
-  struct Step;
+  Status require_tokenizer() const;
   Status check(const std::vector<int32_t>& prompt, const GenerationParams& params) const;
   Result<Tensor> prefill(engine::Runner& runner, const GenerationParams& params,
                          sampler::Sampler& sampler, Generation& out,
@@ -79,6 +83,7 @@ class Llm {
   std::unique_ptr<model::Model> model_;
   DType kv_dtype_ = DType::kBF16;
   std::vector<int32_t> eos_token_ids_;
+  sampler::SamplingParams sampling_defaults_;
   double load_seconds_ = 0;
 };
 

@@ -1,0 +1,181 @@
+// orrery inspect: what is in a checkpoint, and whether it fits into this machine's memory.
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "llm/model_files.h"
+#include "model/registry.h"
+#include "weights/memory_plan.h"
+
+namespace orrery::cli {
+namespace {
+
+struct Report {
+  const weights::Checkpoint& checkpoint;
+  Result<model::ModelConfig> config;
+  bool known_architecture = false;
+  Result<std::unique_ptr<tokenizer::Tokenizer>> tokenizer;
+  std::optional<weights::MemoryPlan> plan;
+};
+
+std::string_view name_of(weights::Checkpoint::Format format) {
+  switch (format) {
+    case weights::Checkpoint::Format::kSafetensors:
+      return "safetensors";
+    case weights::Checkpoint::Format::kGguf:
+      return "gguf";
+    case weights::Checkpoint::Format::kSynthetic:
+      return "synthetic";
+  }
+  return "";
+}
+
+Result<Report> examine(const weights::Checkpoint& checkpoint, std::optional<int64_t> context) {
+  Report report{checkpoint,
+                model::parse_model_config(checkpoint.config(), checkpoint.name()),
+                false,
+                llm::load_tokenizer(checkpoint),
+                {}};
+  if (!report.config.ok()) return report;
+  const model::ModelConfig& c = *report.config;
+  for (const auto name : model::known_architectures())
+    report.known_architecture |= name == c.model_type;
+  ASSIGN_OR_RETURN(const auto limits, weights::read_memory_limits());
+  const DType kv_dtype = c.torch_dtype == "float32" ? DType::kF32 : DType::kBF16;
+  report.plan = weights::plan_memory(checkpoint, {c.n_layers, c.n_kv_heads, c.head_dim, kv_dtype},
+                                     context.value_or(c.max_position_embeddings), limits);
+  return report;
+}
+
+OrderedJson architecture_json(const model::ModelConfig& c) {
+  return {{"model_type", c.model_type},
+          {"hidden_size", c.hidden_size},
+          {"intermediate_size", c.intermediate_size},
+          {"num_hidden_layers", c.n_layers},
+          {"num_attention_heads", c.n_heads},
+          {"num_key_value_heads", c.n_kv_heads},
+          {"head_dim", c.head_dim},
+          {"vocab_size", c.vocab_size},
+          {"max_position_embeddings", c.max_position_embeddings},
+          {"tie_word_embeddings", c.tied_embeddings}};
+}
+
+OrderedJson to_json(const Report& r, bool tensors) {
+  OrderedJson json = {{"model", r.checkpoint.name()}, {"format", name_of(r.checkpoint.format())}};
+  if (r.config.ok()) {
+    json["architecture"] = architecture_json(*r.config);
+    json["supported"] = r.known_architecture;
+  } else {
+    json["architecture"] = nullptr;
+    json["supported"] = false;
+    json["error"] = r.config.status().message();
+  }
+  int64_t parameters = 0, bytes = 0;
+  OrderedJson dtypes = OrderedJson::object(), list = OrderedJson::array();
+  for (const auto& tensor : r.checkpoint.tensors()) {
+    parameters += tensor.shape.elements();
+    bytes += tensor.bytes;
+    dtypes[tensor.dtype_name] = dtypes.value(tensor.dtype_name, 0) + 1;
+    std::vector<int64_t> shape;
+    for (int i = 0; i < tensor.shape.rank(); ++i) shape.push_back(tensor.shape[i]);
+    if (tensors)
+      list.push_back({{"name", tensor.name},
+                      {"dtype", tensor.dtype_name},
+                      {"shape", shape},
+                      {"bytes", tensor.bytes}});
+  }
+  json["tensors"] = r.checkpoint.tensors().size();
+  json["parameters"] = parameters;
+  json["bytes"] = bytes;
+  json["dtypes"] = dtypes;
+  if (tensors) json["tensor_list"] = list;
+  json["tokenizer"] = r.tokenizer.ok() ? OrderedJson({{"vocab_size", (*r.tokenizer)->vocab_size()}})
+                                       : OrderedJson(nullptr);
+  if (r.plan) {
+    json["memory"] = {{"fits", r.plan->fits},
+                      {"weight_bytes", r.plan->weight_bytes},
+                      {"kv_bytes_per_token", r.plan->kv_bytes_per_token},
+                      {"context_tokens", r.plan->context_tokens},
+                      {"needed_bytes", r.plan->needed_bytes},
+                      {"available_bytes", r.plan->available_bytes},
+                      {"max_tokens", r.plan->max_tokens},
+                      {"verdict", r.plan->verdict}};
+  }
+  return json;
+}
+
+void print_architecture(const Report& r, const Style& s) {
+  if (!r.config.ok()) {
+    fmt::print("{}architecture{}  unreadable: {}\n", s.bold, s.reset, r.config.status().message());
+    return;
+  }
+  const model::ModelConfig& c = *r.config;
+  fmt::print("{}architecture{}  {}{}\n", s.bold, s.reset, c.model_type,
+             r.known_architecture ? "" : "  (not supported)");
+  fmt::print("              {} layers, width {}, ffn {}, {} heads of {} over {} kv heads\n",
+             c.n_layers, c.hidden_size, c.intermediate_size, c.n_heads, c.head_dim, c.n_kv_heads);
+  fmt::print("              vocabulary {}, trained for {} tokens, embeddings {}\n", c.vocab_size,
+             c.max_position_embeddings, c.tied_embeddings ? "tied" : "untied");
+}
+
+void print_report(const Report& r, bool tensors) {
+  const Style s = Style::for_stdout();
+  fmt::print("{}{}{}  ({})\n", s.accent, r.checkpoint.name(), s.reset,
+             name_of(r.checkpoint.format()));
+  print_architecture(r, s);
+  int64_t parameters = 0;
+  for (const auto& tensor : r.checkpoint.tensors()) parameters += tensor.shape.elements();
+  fmt::print("{}weights{}       {} tensors, {:.3g} M parameters\n", s.bold, s.reset,
+             r.checkpoint.tensors().size(), static_cast<double>(parameters) / 1e6);
+  if (r.plan) {
+    for (const auto& group : r.plan->weights) {
+      fmt::print("              {:<8} {:>5} tensors  {:>10}\n", group.dtype, group.tensors,
+                 weights::format_bytes(group.bytes));
+    }
+  }
+  if (r.tokenizer.ok()) {
+    fmt::print("{}tokenizer{}     {} ids\n", s.bold, s.reset, (*r.tokenizer)->vocab_size());
+  } else {
+    fmt::print("{}tokenizer{}     none: {}\n", s.bold, s.reset, r.tokenizer.status().message());
+  }
+  if (r.plan)
+    fmt::print("{}memory{}        {}{}{}\n", s.bold, s.reset, r.plan->fits ? s.good : s.warn,
+               r.plan->verdict, s.reset);
+  for (const auto& tensor : r.checkpoint.tensors()) {
+    if (tensors)
+      fmt::print("  {:<56} {:<6} {}{}\n", tensor.name, tensor.dtype_name, tensor.shape.to_string(),
+                 tensor.unsupported.empty() ? "" : "  (" + tensor.unsupported + ")");
+  }
+}
+
+}  // namespace
+
+int inspect_command(Args args) {
+  bool json = false, tensors = false;
+  std::optional<int64_t> context;
+  std::vector<Flag> flags = {
+      {"--tensors", 0, "", "list every tensor", set_switch(tensors)},
+      {"--json", 0, "", "one JSON object", set_switch(json)},
+      {"--max-model-len", 0, "N",
+       "tokens of context for the memory verdict (default: the trained length)",
+       set_optional_int(context, 1, INT32_MAX)},
+  };
+  std::vector<std::string> positional;
+  if (const auto code = parse_command_line("inspect", "inspect MODEL [flags]", args,
+                                           std::move(flags), 1, positional))
+    return *code;
+  const std::string model = positional.empty() ? "demo" : positional[0];
+  const auto checkpoint = llm::open_model(model);
+  if (!checkpoint.ok()) return report("inspect", checkpoint.status());
+  const auto examined = examine(*checkpoint, context);
+  if (!examined.ok()) return report("inspect", examined.status());
+  if (json) {
+    fmt::print("{}\n", dump_json(to_json(*examined, tensors)));
+  } else {
+    print_report(*examined, tensors);
+  }
+  return kDone;
+}
+
+}  // namespace orrery::cli

@@ -1,0 +1,210 @@
+// The commands as a user runs them: exit codes, output, and errors that say what is wrong.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "base/json.h"
+#include "base/test_data.h"
+
+namespace orrery {
+namespace {
+
+using testing::HasSubstr;
+
+struct Outcome {
+  int exit_code = -1;
+  std::string out, err;
+};
+
+std::string read_all(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Runs `orrery ARGUMENTS` through the shell, with `input` on standard input.
+Outcome orrery(const std::string& arguments, const std::string& input = "") {
+  const std::string base = testing::TempDir() + "orrery_cli_" + std::to_string(getpid());
+  std::ofstream(base + ".in", std::ios::binary) << input;
+  const std::string command = std::string(ORRERY_BINARY) + " " + arguments + " < " + base +
+                              ".in > " + base + ".out 2> " + base + ".err";
+  const int status = std::system(command.c_str());
+  Outcome outcome{WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_all(base + ".out"),
+                  read_all(base + ".err")};
+  for (const char* suffix : {".in", ".out", ".err"}) std::filesystem::remove(base + suffix);
+  return outcome;
+}
+
+Json json_of(const Outcome& outcome) {
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  auto json = parse_json(outcome.out, "stdout");
+  EXPECT_TRUE(json.ok()) << outcome.out;
+  return json.ok() ? *json : Json();
+}
+
+TEST(Cli, RunPrintsAnAnswerAndTheSameOneEachTime) {
+  const Outcome first = orrery("run -p 'Once upon a time' --max-tokens 16");
+  EXPECT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_GT(first.out.size(), 10u);
+  EXPECT_EQ(orrery("run demo --max-tokens 16 --threads 1", "Once upon a time\n").out, first.out);
+}
+
+TEST(Cli, RunJsonHoldsWhatTheContractNames) {
+  const Json json = json_of(
+      orrery("run -p 'Once upon a time' --max-tokens 5 --json --logprobs 3 --prompt-logprobs 2"));
+  EXPECT_EQ(json["token_ids"].size(), 5u);
+  EXPECT_EQ(json["finish_reason"], "length");
+  ASSERT_EQ(json["logprobs"].size(), 5u);
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(json["logprobs"][i]["id"], json["token_ids"][i]);
+    EXPECT_EQ(json["logprobs"][i]["id"], json["logprobs"][i]["top"][0]["id"]);  // greedy
+    EXPECT_EQ(json["logprobs"][i]["top"].size(), 3u);
+    EXPECT_LE(json["logprobs"][i]["logprob"].get<double>(), 0);
+  }
+  ASSERT_EQ(json["prompt_logprobs"].size(), json["prompt_token_ids"].size());
+  EXPECT_TRUE(json["prompt_logprobs"][0].is_null());
+  EXPECT_EQ(json["prompt_logprobs"][1]["id"], json["prompt_token_ids"][1]);
+}
+
+TEST(Cli, RunStagesShowsTheFourRooms) {
+  const Outcome outcome =
+      orrery("run -p 'The cat' --max-tokens 3 --stages --temperature 1 --seed 5 --top-k 4");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  for (const char* room :
+       {"Tokenizer", "prefill", "Sampler", "decode", "DeTokenizer", "cut by top_k"}) {
+    EXPECT_THAT(outcome.out, HasSubstr(room));
+  }
+}
+
+TEST(Cli, StopStringsEndTheText) {
+  const std::string text =
+      json_of(orrery("run -p 'Once upon a time' --max-tokens 30 --json"))["text"];
+  const std::string stop = text.substr(text.size() / 2, 3);
+  const Json json =
+      json_of(orrery("run -p 'Once upon a time' --max-tokens 30 --json --stop '" + stop + "'"));
+  EXPECT_EQ(json["text"], text.substr(0, text.find(stop)));
+  EXPECT_EQ(json["finish_reason"], "stop");
+}
+
+TEST(Cli, ChatKeepsAConversationAndSlashCommands) {
+  const Outcome outcome = orrery("chat --max-tokens 8 --seed 1",
+                                 "Hello!\n/history\n/undo\n/history\n/nonsense\n/quit\n");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("user: Hello!"));
+  EXPECT_THAT(outcome.out, HasSubstr("unknown command /nonsense"));
+}
+
+TEST(Cli, TokenizeGoesBothWays) {
+  const Outcome ids = orrery("tokenize demo", "Hello, 世界 🌍");
+  EXPECT_EQ(ids.exit_code, 0) << ids.err;
+  EXPECT_EQ(orrery("tokenize demo --no-add-special", "Hello, 世界 🌍").out.size() < ids.out.size(),
+            true);
+  EXPECT_THAT(orrery("tokenize demo --decode", ids.out).out, HasSubstr("Hello, 世界 🌍"));
+}
+
+TEST(Cli, TemplateRendersAFileOrTheModelsOwn) {
+  const std::string base = testing::TempDir() + "orrery_template";
+  std::ofstream(base + ".jinja") << "{{ strftime_now('%Y') }} {{ name }}";
+  std::ofstream(base + ".json") << R"({"name": "x"})";
+  EXPECT_EQ(orrery("template " + base + ".jinja --context " + base + ".json --now 0").out,
+            "1970 x");
+  std::ofstream(base + ".json")
+      << R"({"messages": [{"role": "user", "content": "hi"}], "add_generation_prompt": true})";
+  EXPECT_THAT(orrery("template demo --context " + base + ".json").out, HasSubstr("hi"));
+}
+
+TEST(Cli, InspectSaysWhatIsThereAndWhetherItFits) {
+  const Json json = json_of(orrery("inspect demo --json --tensors"));
+  EXPECT_EQ(json["format"], "safetensors");
+  EXPECT_EQ(json["architecture"]["model_type"], "llama");
+  EXPECT_TRUE(json["memory"]["fits"].get<bool>());
+  EXPECT_EQ(json["tensor_list"].size(), json["tensors"].get<size_t>());
+  EXPECT_THAT(orrery("inspect demo").out, HasSubstr("fits"));
+}
+
+TEST(Cli, EveryCheckpointOfTheSharedDataIsInspectedAndRun) {
+  SKIP_WITHOUT_DATA();
+  const std::string models = test_data_dir() + "/models/";
+  std::vector<std::string> runnable = {models + "tinystories-656k"};
+  for (const auto& entry : std::filesystem::directory_iterator(models + "tinystories-656k/gguf"))
+    runnable.push_back(entry.path());
+  for (const std::string& model : runnable) {
+    EXPECT_TRUE(json_of(orrery("inspect --json '" + model + "'"))["supported"].get<bool>())
+        << model;
+    EXPECT_EQ(
+        json_of(orrery("run '" + model + "' -p 'Lily' --max-tokens 4 --json"))["token_ids"].size(),
+        4u)
+        << model;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(models + "safetensors-tiny")) {
+    EXPECT_GT(
+        json_of(orrery("inspect --json '" + entry.path().string() + "'"))["tensors"].get<int>(), 0)
+        << entry.path();
+    EXPECT_EQ(orrery("run '" + entry.path().string() + "' -p x").exit_code, 1) << entry.path();
+  }
+}
+
+struct BadCase {
+  std::string arguments;
+  int exit_code;
+  std::string message;
+};
+
+TEST(Cli, BadInputGetsAnExitCodeAndAMessage) {
+  const std::string pickle = testing::TempDir() + "orrery_pickle";
+  std::filesystem::create_directories(pickle);
+  std::ofstream(pickle + "/pytorch_model.bin") << "x";
+  std::ofstream(pickle + "/config.json") << "{}";
+  const std::vector<BadCase> cases = {
+      {"", 2, "usage"},
+      {"runn", 2, "did you mean run?"},
+      {"run --max-token 3", 2, "did you mean --max-tokens?"},
+      {"run --max_tokens 0", 2, "expected an integer from 1"},
+      {"run --temperature nan", 2, "--temperature"},
+      {"run a b", 2, "expected at most 1 argument"},
+      {"run --json --stages -p x", 2, "expected --json or --stages"},
+      {"run /no/such/model -p x", 1, "/no/such/model"},
+      {"run " + pickle + " -p x", 1, "safetensors"},
+      {"run -p x --cpu-isa sse9", 1, "sse9"},
+      {"run -p '' --json", 0, ""},  // the tokenizer adds a first token
+      {"run -p x --max-model-len 1", 1, "max_model_len"},
+      {"run -p x --top-p 0", 1, "top_p"},
+      {"run synthetic:no-such -p x", 1, "llama-3.2-1b"},
+      {"run -p x --chat-template /no/such", 1, "/no/such"},
+      {"inspect /dev/null", 1, "/dev/null"},
+      {"template", 2, "--context"},
+      {"tokenize --decode /no/such", 1, "/no/such"},
+  };
+  for (const BadCase& c : cases) {
+    const Outcome outcome = orrery(c.arguments);
+    EXPECT_EQ(outcome.exit_code, c.exit_code) << c.arguments << "\n" << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(c.message)) << c.arguments;
+  }
+}
+
+TEST(Cli, APromptThatIsTooLongIsRefusedWithTheNumbers) {
+  std::string prompt;
+  for (int i = 0; i < 5000; ++i) prompt += "word ";
+  const Outcome outcome = orrery("run", prompt);
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("max_model_len"));
+}
+
+TEST(Cli, InvalidUtf8IsReadAsReplacementCharacters) {
+  const Outcome outcome = orrery("run --json --max-tokens 2", "ab\xFF\xC0");
+  const Json json = json_of(outcome);
+  EXPECT_EQ(json["token_ids"].size(), 2u);
+}
+
+TEST(Cli, DecodingIdsOutsideTheVocabularyIsAnError) {
+  for (const char* ids : {"[-1]", "[2147483647]", "[9223372036854775808]", "[1, x]"}) {
+    EXPECT_EQ(orrery("tokenize demo --decode", ids).exit_code, 1) << ids;
+  }
+}
+
+}  // namespace
+}  // namespace orrery
