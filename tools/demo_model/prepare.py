@@ -112,6 +112,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("build/demo_model"))
+    parser.add_argument("--tokenizer", type=Path, help="keep this tokenizer.json, to go on training "
+                        "weights that were trained with it")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
 
@@ -120,7 +122,8 @@ def main() -> None:
         split[held_out(document)].append(document)
     texts = [d.text or "\n".join(t for _, t in d.turns or []) for d in split[False]
              if d.source != "handwritten"]
-    tokenizer = train_tokenizer(texts)
+    tokenizer = (Tokenizer.from_file(str(args.tokenizer)) if args.tokenizer
+                 else train_tokenizer(texts))
     tokenizer.save(str(args.out / "tokenizer.json"))
     for is_held_out, documents in split.items():
         for name, rows in encode_streams(tokenizer, documents).items():

@@ -131,8 +131,9 @@ def read_persona(path: Path) -> Iterator[Document]:
     """Each conversation twice: as it is, and from the second turn with the persona in the system turn."""
     with open(path, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            lines = _persona_turns(row["Best Generated Conversation"])
-            if len(lines) < 4 or any(c in line for line in lines for c in "(["):  # "(name)"
+            conversation = row["Best Generated Conversation"]
+            lines = _persona_turns(conversation)
+            if len(lines) < 4 or re.search(r"[(\[<]", conversation):  # "[Your Name]", "(name)"
                 continue
             key = lines[0] + lines[1] + lines[2]
             roles = ("user", "assistant")
@@ -148,7 +149,7 @@ def read_roleplay(path: Path) -> Iterator[Document]:
     for row in json.loads(path.read_text(encoding="utf-8")):
         question = "\n".join(filter(None, (row["instruction"].strip(), row["input"].strip())))
         answer = row["response"].translate(_QUOTES).strip()
-        if not answer.isascii() or len(answer) < 2 or len(question) + len(answer) > 1600:
+        if not answer.isascii() or "[" in answer or len(answer) < 2 or len(question) + len(answer) > 1600:
             continue
         yield Document("roleplay", question,
                        turns=[("user", question.translate(_QUOTES)), ("assistant", answer)])

@@ -21,9 +21,9 @@ from model import Config, Llama
 from muon import Muon
 
 # Share of rows by stream: while the rate stays, and when it has fallen to zero.
-MIXTURE = {"fairy": (0.34, 0.34), "novels": (0.22, 0.06), "tales": (0.06, 0.10),
-           "persona": (0.20, 0.26), "roleplay": (0.05, 0.04), "chatterbot": (0.02, 0.03),
-           "handwritten": (0.11, 0.17)}
+MIXTURE = {"fairy": (0.40, 0.36), "novels": (0.08, 0.00), "tales": (0.08, 0.12),
+           "persona": (0.24, 0.27), "roleplay": (0.04, 0.02), "chatterbot": (0.03, 0.03),
+           "handwritten": (0.13, 0.20)}
 ROWS, CONTEXT = 8, 512
 MUON_LR, ADAM_LR = 0.018, 0.003
 WARMUP_STEPS, STABLE_PART = 40, 0.6
