@@ -1,0 +1,34 @@
+// table_avx512.cpp once more, over emulated intrinsics and under another name, for the tests. Built
+// with AVX2 flags, as its file name says. Without SIMDe there is none; nor under a sanitizer, which
+// would take the compiler many minutes and checks the same source in the AVX2 table.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ORRERY_SANITIZED 1
+#elif defined(__has_feature)
+#define ORRERY_SANITIZED __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#else
+#define ORRERY_SANITIZED 0
+#endif
+
+#if __has_include(<simde/x86/avx512/fmadd.h>) && !(ORRERY_SANITIZED)
+#define ORRERY_EMULATE_AVX512
+#include "kernels/cpu/simd_avx512.h"
+
+namespace orrery::kernels::cpu {
+extern const CpuTable kEmulatedAvx512Table;
+const CpuTable* emulated_avx512_table();
+}  // namespace orrery::kernels::cpu
+
+#define ORRERY_TABLE kEmulatedAvx512Table
+#define ORRERY_TABLE_NAME "avx512 emulated"
+#include "kernels/cpu/ops/table.inc"
+
+namespace orrery::kernels::cpu {
+const CpuTable* emulated_avx512_table() { return &kEmulatedAvx512Table; }
+}  // namespace orrery::kernels::cpu
+#else
+#include "kernels/cpu/tables_for_tests.h"
+
+namespace orrery::kernels::cpu {
+const CpuTable* emulated_avx512_table() { return nullptr; }
+}  // namespace orrery::kernels::cpu
+#endif

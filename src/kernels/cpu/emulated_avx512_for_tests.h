@@ -1,0 +1,107 @@
+// The AVX-512 intrinsics that simd_avx512.h uses, computed with AVX2 by SIMDe (libsimde-dev 0.7.2),
+// so that the AVX-512 table is tested on machines that lack it. What SIMDe does not have stands
+// below, lane by lane. SIMDe's _mm512_fmadd_ps is two _mm256_fmadd_ps, hence fused; the table's
+// tests would show if not.
+#pragma once
+
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <immintrin.h>
+#include <simde/x86/avx512/add.h>
+#include <simde/x86/avx512/and.h>
+#include <simde/x86/avx512/blend.h>
+#include <simde/x86/avx512/cast.h>
+#include <simde/x86/avx512/cmp.h>
+#include <simde/x86/avx512/div.h>
+#include <simde/x86/avx512/extract.h>
+#include <simde/x86/avx512/fmadd.h>
+#include <simde/x86/avx512/loadu.h>
+#include <simde/x86/avx512/mul.h>
+#include <simde/x86/avx512/or.h>
+#include <simde/x86/avx512/set1.h>
+#include <simde/x86/avx512/setzero.h>
+#include <simde/x86/avx512/slli.h>
+#include <simde/x86/avx512/srli.h>
+#include <simde/x86/avx512/storeu.h>
+#include <simde/x86/avx512/sub.h>
+#include <simde/x86/avx512/xor.h>
+
+#include <cstdint>
+
+#include "kernels/cpu/table.h"
+
+namespace orrery::kernels::cpu {
+namespace {
+
+template <typename To, typename From>
+ORRERY_INLINE To bits_of(const From& from) {
+  To to;
+  static_assert(sizeof(to) == sizeof(from));
+  __builtin_memcpy(&to, &from, sizeof(to));
+  return to;
+}
+
+struct Floats {
+  float v[16];
+};
+struct Ints {
+  int32_t v[16];
+};
+
+ORRERY_INLINE __m512 emulated_maskz_loadu_ps(unsigned mask, const float* p) {
+  Floats out{};
+  for (int i = 0; i < 16; ++i)
+    if ((mask >> i & 1) != 0) out.v[i] = p[i];
+  return bits_of<__m512>(out);
+}
+ORRERY_INLINE void emulated_mask_storeu_ps(float* p, unsigned mask, __m512 a) {
+  const auto lanes = bits_of<Floats>(a);
+  for (int i = 0; i < 16; ++i)
+    if ((mask >> i & 1) != 0) p[i] = lanes.v[i];
+}
+template <typename Narrow>
+ORRERY_INLINE __m512i emulated_widen(const void* p) {
+  Ints out{};
+  for (int i = 0; i < 16; ++i) out.v[i] = static_cast<const Narrow*>(p)[i];
+  return bits_of<__m512i>(out);
+}
+ORRERY_INLINE __m512i emulated_cvtepu8_epi32(__m128i a) { return emulated_widen<uint8_t>(&a); }
+ORRERY_INLINE __m512i emulated_cvtepi8_epi32(__m128i a) { return emulated_widen<int8_t>(&a); }
+ORRERY_INLINE __m512i emulated_cvtepu16_epi32(__m256i a) { return emulated_widen<uint16_t>(&a); }
+ORRERY_INLINE __m256i emulated_cvtepi32_epi16(__m512i a) {
+  const auto lanes = bits_of<Ints>(a);
+  uint16_t out[16];
+  for (int i = 0; i < 16; ++i) out[i] = static_cast<uint16_t>(lanes.v[i]);
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(out));
+}
+ORRERY_INLINE __m512 emulated_cvtph_ps(__m256i a) {
+  Floats out;
+  _mm256_storeu_ps(out.v, _mm256_cvtph_ps(_mm256_castsi256_si128(a)));
+  _mm256_storeu_ps(out.v + 8, _mm256_cvtph_ps(_mm256_extracti128_si256(a, 1)));
+  return bits_of<__m512>(out);
+}
+ORRERY_INLINE __m512i emulated_srai_epi32(__m512i a, int bits) {
+  auto lanes = bits_of<Ints>(a);
+  for (int32_t& lane : lanes.v) lane >>= bits;
+  return bits_of<__m512i>(lanes);
+}
+ORRERY_INLINE __m512 emulated_cvtepi32_ps(__m512i a) {
+  const auto lanes = bits_of<Ints>(a);
+  Floats out;
+  for (int i = 0; i < 16; ++i) out.v[i] = static_cast<float>(lanes.v[i]);
+  return bits_of<__m512>(out);
+}
+
+}  // namespace
+}  // namespace orrery::kernels::cpu
+
+// Some of them are macros of immintrin.h where the compiler does not optimise.
+#undef _mm512_srai_epi32
+#define _mm512_maskz_loadu_ps emulated_maskz_loadu_ps
+#define _mm512_mask_storeu_ps emulated_mask_storeu_ps
+#define _mm512_cvtepu8_epi32 emulated_cvtepu8_epi32
+#define _mm512_cvtepi8_epi32 emulated_cvtepi8_epi32
+#define _mm512_cvtepu16_epi32 emulated_cvtepu16_epi32
+#define _mm512_cvtepi32_epi16 emulated_cvtepi32_epi16
+#define _mm512_cvtph_ps emulated_cvtph_ps
+#define _mm512_srai_epi32 emulated_srai_epi32
+#define _mm512_cvtepi32_ps emulated_cvtepi32_ps

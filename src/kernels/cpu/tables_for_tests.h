@@ -1,0 +1,35 @@
+// The tables that this machine can test.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "kernels/cpu/isa.h"
+
+namespace orrery::kernels::cpu {
+
+// The AVX-512 table over emulated intrinsics (emulated_avx512_avx2_test.cpp), which needs AVX2;
+// null where SIMDe was absent from the build.
+const CpuTable* emulated_avx512_table();
+
+inline std::vector<const CpuTable*> tables_to_test() {
+  std::vector<const CpuTable*> tables;
+  bool avx2 = false;
+  for (const Isa& isa : isas()) {
+    if (isa.usable) tables.push_back(isa.table);
+    avx2 |= isa.usable && isa.name == "avx2";
+  }
+  if (avx2 && emulated_avx512_table() != nullptr) tables.push_back(emulated_avx512_table());
+  return tables;
+}
+
+inline std::string test_name(const testing::TestParamInfo<const CpuTable*>& table) {
+  std::string name = table.param->name;
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+}
+
+}  // namespace orrery::kernels::cpu

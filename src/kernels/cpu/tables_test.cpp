@@ -1,0 +1,211 @@
+// Every table gives the bits of the reference, whatever the shape and the number of threads.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/attention_for_tests.h"
+#include "kernels/cpu/cpu_kernels.h"
+#include "kernels/cpu/tables_for_tests.h"
+#include "kernels/weights_for_tests.h"
+
+namespace orrery::kernels::cpu {
+namespace {
+
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+class Tables : public testing::TestWithParam<const CpuTable*> {
+ protected:
+  std::unique_ptr<Kernels> kernels(int num_threads) {
+    return make_cpu_kernels(*GetParam(), num_threads);
+  }
+  std::unique_ptr<Kernels> reference_ = make_reference_kernels();
+};
+
+INSTANTIATE_TEST_SUITE_P(Cpu, Tables, testing::ValuesIn(tables_to_test()), test_name);
+
+struct MatmulShape {
+  int64_t n, k;
+};
+
+class Matmuls : public Tables {
+ protected:
+  // The first `rows` rows of x, for each number of rows, against the reference's of all.
+  void expect_reference(DType dtype, MatmulShape shape, std::span<const int64_t> row_counts) {
+    const auto [n, k] = shape;
+    SCOPED_TRACE(testing::Message() << name(dtype) << " [" << n << ", " << k << "]");
+    const TestWeights weights(dtype, n, k, 11);
+    const auto packed = reference_->pack(weights.rows());
+    ASSERT_TRUE(packed.ok());
+    const int64_t most = *std::ranges::max_element(row_counts);
+    TestRandom random(12);
+    std::vector<float> x = random.floats(most * k), bias = random.floats(n), expected(most * n);
+    for (const bool with_bias : {false, true}) {
+      const auto b = with_bias ? std::span<const float>(bias) : std::span<const float>();
+      reference_->matmul(view(x, {most, k}), *packed, b, view(expected, {most, n}));
+      for (const int num_threads : {1, 2, 3}) {
+        const auto cpu = kernels(num_threads);
+        for (const int64_t rows : row_counts) {
+          std::vector<float> out(static_cast<size_t>(rows * n), -1.0F);
+          cpu->matmul(view(x, {rows, k}), *packed, b, view(out, {rows, n}));
+          ASSERT_TRUE(same_bits(out, std::span(expected).first(out.size())))
+              << rows << " rows, " << num_threads << " threads, bias " << with_bias;
+        }
+        if (with_bias) break;
+      }
+    }
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Cpu, Matmuls, testing::ValuesIn(tables_to_test()), test_name);
+
+TEST_P(Matmuls, GiveTheBitsOfTheReferenceInEveryFormat) {
+  const int64_t rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 24, 25, 40};
+  for (const DType dtype : kWeightFormats) {
+    const int64_t block = info(dtype).block_elements;
+    expect_reference(dtype, {259, block == 1 ? 515 : block == 32 ? 288 : 512}, rows);
+  }
+}
+
+TEST_P(Matmuls, GiveTheBitsOfTheReferenceForNarrowMatrices) {
+  const int64_t rows[] = {1, 2, 7};
+  for (const DType dtype : kWeightFormats) {
+    const int64_t block = info(dtype).block_elements;
+    for (const int64_t n : {1, 16, 17, 31, 32}) expect_reference(dtype, {n, block}, rows);
+  }
+}
+
+TEST_P(Matmuls, GiveTheBitsOfTheReferenceForMoreRowsThanATask) {
+  const int64_t rows[] = {191, 192, 193, 400};
+  expect_reference(DType::kBF16, {70, 64}, rows);
+  expect_reference(DType::kQ4_K, {70, 256}, rows);
+}
+
+TEST_P(Tables, PackAsTheReferenceDoesOnSeveralThreads) {
+  for (const DType dtype : {DType::kBF16, DType::kQ6_K}) {
+    const TestWeights weights(dtype, 259, 512, 3);
+    const auto expected = reference_->pack(weights.rows());
+    const auto got = kernels(3)->pack(weights.rows());
+    ASSERT_TRUE(got.ok() && expected.ok());
+    ASSERT_EQ(got->data.size(), expected->data.size());
+    EXPECT_EQ(std::memcmp(got->data.data(), expected->data.data(), got->data.size()), 0);
+  }
+}
+
+TEST_P(Tables, GiveTheBitsOfTheReferenceInAttention) {
+  const std::vector<ContextShape> mixed = {{1, 1}, {40, 40}, {17, 1}, {1100, 3}, {530, 20}};
+  const std::vector<ContextShape> decode = {{2000, 1}};  // parts on several threads
+  struct Case {
+    TestAttention::Sizes sizes;
+    const std::vector<ContextShape>& requests;
+  };
+  const Case cases[] = {
+      {{2, 1, 32, DType::kF32, 0}, mixed},    {{1, 2, 64, DType::kBF16, 0}, mixed},
+      {{2, 4, 80, DType::kBF16, 5}, mixed},   {{1, 7, 96, DType::kF32, 600}, mixed},
+      {{1, 4, 128, DType::kBF16, 16}, mixed}, {{2, 2, 8, DType::kF32, 0}, mixed},
+      {{1, 3, 40, DType::kBF16, 17}, mixed},  {{1, 30, 16, DType::kF32, 0}, mixed},
+      {{2, 2, 128, DType::kBF16, 0}, decode}, {{1, 1, 64, DType::kF32, 1000}, decode},
+  };
+  for (const auto& [sizes, requests] : cases) {
+    TestAttention expected(sizes, requests, 21);
+    const std::vector<float> out = expected.run(*reference_);
+    for (const int num_threads : {1, 2, 3}) {
+      TestAttention attention(sizes, requests, 21);
+      const auto cpu = kernels(num_threads);
+      ASSERT_TRUE(same_bits(attention.run(*cpu), out))
+          << "d " << sizes.head_dim << " group " << sizes.group << " " << name(sizes.dtype)
+          << " window " << sizes.window << ", " << num_threads << " threads";
+      ASSERT_EQ(attention.key_bytes(), expected.key_bytes());
+      ASSERT_EQ(attention.value_bytes(), expected.value_bytes());
+    }
+  }
+}
+
+TEST_P(Tables, GiveTheBitsOfTheReferenceElementwise) {
+  TestRandom random(31);
+  for (const int64_t cols : {1, 15, 16, 17, 77, 1024}) {
+    const int64_t rows = 37;
+    const Shape shape{rows, cols};
+    std::vector<float> x = random.floats(rows * cols, 12), y = random.floats(rows * cols, 3),
+                       weight = random.floats(cols);
+    x[0] = 200;
+    x[x.size() / 2] = -200;
+    x[x.size() / 3] = 1e-40F;
+    x.back() = -0.0F;
+    for (const int num_threads : {1, 3}) {
+      const auto cpu = kernels(num_threads);
+      const auto expect_same = [&](const char* what, const auto& operation) {
+        std::vector<float> expected = x, got = x;
+        operation(*reference_, expected);
+        operation(*cpu, got);
+        EXPECT_TRUE(same_bits(got, expected)) << what << " of " << cols;
+      };
+      expect_same("rms_norm", [&](Kernels& k, std::vector<float>& v) {
+        k.rms_norm(view(v, shape), weight, 1e-6F, view(v, shape));
+      });
+      expect_same(
+          "add", [&](Kernels& k, std::vector<float>& v) { k.add(view(v, shape), view(y, shape)); });
+      expect_same("silu_mul", [&](Kernels& k, std::vector<float>& v) {
+        k.silu_mul(view(v, shape), view(y, shape));
+      });
+    }
+  }
+}
+
+// Exponentials of every exponent and sign, through silu.
+TEST_P(Tables, GiveTheBitsOfTheReferenceForEveryExponential) {
+  std::vector<float> z;
+  for (uint32_t bits = 0; bits < 0x7F800000; bits += 65'521) {
+    z.push_back(std::bit_cast<float>(bits));
+    z.push_back(-z.back());
+  }
+  z.push_back(std::numeric_limits<float>::infinity());
+  std::vector<float> up(z.size(), 1.0F), expected = z, got = z;
+  const Shape shape{1, std::ssize(z)};
+  reference_->silu_mul(view(expected, shape), view(up, shape));
+  kernels(1)->silu_mul(view(got, shape), view(up, shape));
+  EXPECT_TRUE(same_bits(got, expected));
+}
+
+TEST_P(Tables, GiveTheBitsOfTheReferenceInRope) {
+  struct Sizes {
+    int64_t heads, d, rotary_dim;
+  };
+  TestRandom random(41);
+  for (const auto& [heads, d, rotary_dim] :
+       {Sizes{4, 64, 64}, {3, 128, 32}, {2, 80, 20}, {1, 8, 4}}) {
+    const int64_t tokens = 21;
+    std::vector<float> x = random.floats(tokens * heads * d);
+    std::vector<float> cos_sin = random.floats(tokens * rotary_dim), expected = x;
+    reference_->rope(view(expected, {tokens, heads, d}), view(cos_sin, {tokens, rotary_dim}));
+    for (const int num_threads : {1, 2}) {
+      std::vector<float> got = x;
+      kernels(num_threads)
+          ->rope(view(got, {tokens, heads, d}), view(cos_sin, {tokens, rotary_dim}));
+      EXPECT_TRUE(same_bits(got, expected)) << "d " << d << " rotary " << rotary_dim;
+    }
+  }
+}
+
+TEST_P(Tables, EmbedAndGatherTheRowsOfTheReference) {
+  const int64_t vocab = 100, d = 512;
+  const TestWeights weights(DType::kQ4_K, vocab, d, 51);
+  const auto table = reference_->pack(weights.rows());
+  ASSERT_TRUE(table.ok());
+  const std::vector<int32_t> ids = {99, 0, 7, 7, 31, 32}, rows = {5, 0, 5};
+  const auto cpu = kernels(2);
+  std::vector<float> expected(ids.size() * d), got(expected.size());
+  std::vector<float> expected_rows(rows.size() * d), got_rows(expected_rows.size());
+  reference_->embed(ids, *table, view(expected, {6, d}));
+  cpu->embed(ids, *table, view(got, {6, d}));
+  reference_->gather_rows(view(expected, {6, d}), rows, view(expected_rows, {3, d}));
+  cpu->gather_rows(view(got, {6, d}), rows, view(got_rows, {3, d}));
+  EXPECT_TRUE(same_bits(got, expected));
+  EXPECT_TRUE(same_bits(got_rows, expected_rows));
+}
+
+}  // namespace
+}  // namespace orrery::kernels::cpu
