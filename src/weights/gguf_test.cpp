@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "base/mapped_file.h"
 #include "base/test_data.h"
@@ -328,16 +328,15 @@ TEST(Gguf, ParsesAVocabularyOf128000TokensInMilliseconds) {
   b.strings("tokens", tokens).strings("merges", tokens);
   b.array("scores", GgufType::kF32, 128000, scores).array("types", GgufType::kI32, 128000, types);
   const std::string file = b.build();
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // processor time: neighbours do not count
   const auto gguf = Gguf::parse(as_bytes(file), "x");
   ASSERT_TRUE(gguf.ok());
   ASSERT_EQ(gguf->find_string_array("tokens")->size(), 128000U);
-  const double ms =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  const double ms = 1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   RecordProperty("milliseconds", std::to_string(ms));
   EXPECT_EQ(gguf->find_string_array("merges")->back(), tokens.back());
   EXPECT_EQ(gguf->find_f32_array("scores")->back(), -127999.0F);
-  EXPECT_LT(ms, 500);  // some 2 ms; the bound leaves room for sanitizers and busy machines
+  EXPECT_LT(ms, 50);  // about 2 ms; 20 under sanitizers
 }
 
 TEST(Gguf, ReadsTheVocabularyFilesOfLlamaCpp) {
