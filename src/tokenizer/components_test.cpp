@@ -34,6 +34,7 @@ TEST(TokenizerComponents, DecodeWhatHuggingFaceDecodes) {
     ASSERT_NE(tokenizer, nullptr);
     for (const Json& item : entry.at("cases")) {
       const auto ids = item.at("ids").get<std::vector<TokenId>>();
+      if (item.at("decoded").is_null()) continue;
       EXPECT_EQ(text_of(*tokenizer, ids), item.at("decoded").get<std::string>());
       EXPECT_EQ(text_of(*tokenizer, ids, false), item.at("decoded_all").get<std::string>());
     }

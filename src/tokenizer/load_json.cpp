@@ -1,13 +1,39 @@
 // tokenizer.json of Hugging Face's tokenizers, with tokenizer_config.json.
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <unordered_map>
 
-#include "base/utf8.h"
+#include "base/json.h"
 #include "tokenizer/load.h"
 
 namespace orrery::tokenizer {
 namespace {
+
+// The score as Hugging Face's JSON parser reads it: the digits as an integer, divided by a power of
+// ten. That rounds twice, and which of several equal segmentations wins depends on the last bit.
+double score_of(double exact) {
+  std::array<char, 32> text;
+  const auto end = std::to_chars(text.begin(), text.end(), exact, std::chars_format::scientific);
+  uint64_t digits = 0;
+  int exponent = 0;
+  const char* at = text.begin();
+  for (; at != end.ptr && *at != 'e'; ++at) {
+    if (*at >= '0' && *at <= '9') digits = digits * 10 + static_cast<uint64_t>(*at - '0');
+  }
+  const bool negative_exponent = at != end.ptr && at[1] == '-';
+  if (at != end.ptr) std::from_chars(at + 2, end.ptr, exponent);
+  if (negative_exponent) exponent = -exponent;
+  const char* dot = std::find(text.begin(), const_cast<char*>(at), '.');
+  if (dot != at) exponent -= static_cast<int>(at - dot) - 1;
+  if (exponent < -22 || exponent > 22) return exact;  // powers of ten beyond are not exact
+  double power = 1;
+  for (int i = 0; i < std::abs(exponent); ++i) power *= 10;
+  const auto value = static_cast<double>(digits);
+  return std::copysign(exponent < 0 ? value / power : value * power, exact);
+}
 
 class JsonLoader {
  public:
@@ -57,7 +83,8 @@ class JsonLoader {
     simdjson::dom::object object;
     const auto list = json_member(root, "added_tokens");
     if (list.has_value() && list->get_array().get(array) == simdjson::SUCCESS) added = array.size();
-    const size_t config_tokens = 4096;  // more added tokens than any tokenizer_config.json names
+    // More added tokens than any tokenizer_config.json names.
+    const size_t config_tokens = config_.has_value() ? 4096 : 0;
     // A token in JSON is never shorter than its string.
     const size_t capacity = json_bytes;
     if (type_ == "Unigram") {
@@ -91,7 +118,7 @@ class JsonLoader {
         return fail(fmt::format("model.vocab[{}]", id), "[token, score]");
       }
       RETURN_IF_ERROR(pipeline_->vocab.add(token, id++, where_));
-      scores_.push_back(score);
+      scores_.push_back(score_of(score));
     }
     return {};
   }
@@ -149,8 +176,7 @@ class JsonLoader {
     if (json_bool(model, "byte_fallback").value_or(false)) {
       config.byte_tokens = find_byte_tokens(pipeline_->vocab);
     }
-    if (pipeline_->pre_tokenizers.empty() && !on_bytes_ && config.continuing_prefix.empty() &&
-        config.end_of_word_suffix.empty()) {
+    if (!on_bytes_ && config.continuing_prefix.empty() && config.end_of_word_suffix.empty()) {
       config.cut_before = cut_before_of(pipeline_->vocab);
     }
     MergeTable merges;
@@ -173,36 +199,44 @@ class JsonLoader {
       return fail("model.merges", "an array");
     }
     merges.reserve(array.size());
-    std::string merged;
     uint32_t rank = 0;
     for (const JsonElement entry : array) {
-      std::string_view left, right;
-      if (entry.get_string().get(left) == simdjson::SUCCESS) {
-        const size_t space = left.find(' ');
-        if (space == std::string_view::npos || left.find(' ', space + 1) != left.npos) {
-          return fail(fmt::format("model.merges[{}]", rank), "two tokens with a space between");
+      std::string_view text, left, right;
+      std::array<std::optional<TokenId>, 3> ids;
+      if (entry.get_string().get(text) == simdjson::SUCCESS) {
+        // Where a token has spaces in it, the space that separates is the one that leaves tokens.
+        for (size_t space = text.find(' '); space != text.npos && !ids[2].has_value();
+             space = text.find(' ', space + 1)) {
+          left = text.substr(0, space);
+          right = text.substr(space + 1);
+          ids = merge_ids(left, right, prefix_size);
         }
-        right = left.substr(space + 1);
-        left = left.substr(0, space);
-      } else if (entry.at(0).get_string().get(left) != simdjson::SUCCESS ||
-                 entry.at(1).get_string().get(right) != simdjson::SUCCESS) {
-        return fail(fmt::format("model.merges[{}]", rank), "a string or two");
+      } else if (entry.at(0).get_string().get(left) == simdjson::SUCCESS &&
+                 entry.at(1).get_string().get(right) == simdjson::SUCCESS) {
+        ids = merge_ids(left, right, prefix_size);
       }
-      const Vocab& vocab = pipeline_->vocab;
-      merged.assign(left);
-      merged += right.substr(std::min(prefix_size, right.size()));
-      const auto left_id = vocab.find(left);
-      const auto right_id = vocab.find(right);
-      const auto merged_id = vocab.find(merged);
-      if (!left_id.has_value() || !right_id.has_value() || !merged_id.has_value()) {
+      if (!ids[0].has_value() || !ids[1].has_value() || !ids[2].has_value()) {
         return malformed(
-            "{}: model.merges[{}]: \"{}\" and \"{}\": not all of them and \"{}\" are "
-            "in the vocabulary",
-            where_, rank, left, right, merged);
+            "{}: model.merges[{}]: expected two tokens of the vocabulary that make a "
+            "third, got \"{}\"",
+            where_, rank, simdjson::minify(entry));
       }
-      merges.assign(*left_id, *right_id, {rank++, *merged_id});
+      merges.assign(*ids[0], *ids[1], {rank++, *ids[2]});
     }
     return {};
+  }
+
+  // Of left, right and what they merge into; the last only if all are tokens.
+  std::array<std::optional<TokenId>, 3> merge_ids(std::string_view left, std::string_view right,
+                                                  size_t prefix_size) {
+    const Vocab& vocab = pipeline_->vocab;
+    std::array<std::optional<TokenId>, 3> ids = {vocab.find(left), vocab.find(right), {}};
+    if (ids[0].has_value() && ids[1].has_value()) {
+      merged_.assign(left);
+      merged_.append(right.substr(std::min(prefix_size, right.size())));
+      ids[2] = vocab.find(merged_);
+    }
+    return ids;
   }
 
   Status read_unigram(JsonElement model) {
@@ -444,6 +478,7 @@ class JsonLoader {
   std::vector<AddedToken> added_;
   std::unordered_map<std::string, size_t> added_index_;  // by content
   std::vector<double> scores_;
+  std::string merged_;
   bool on_bytes_ = false;
 };
 
@@ -469,18 +504,19 @@ LoadResult load_tokenizer_json(std::string_view json, std::string_view where,
     return malformed("{}: not JSON: {}", where, simdjson::error_message(error));
   }
   std::optional<JsonElement> config;
+  std::string config_text;
   if (!tokenizer_config_json.empty()) {
+    // Through another parser: model_max_length is often 10^30, a number that simdjson refuses.
+    ASSIGN_OR_RETURN(const Json parsed, parse_json(tokenizer_config_json, "tokenizer_config.json"));
+    config_text = dump_json(parsed);
     JsonElement element;
-    const auto error =
-        config_parser.parse(tokenizer_config_json.data(), tokenizer_config_json.size())
-            .get(element);
+    const auto error = config_parser.parse(config_text).get(element);
     if (error != simdjson::SUCCESS) {
-      return malformed("{}: tokenizer_config.json: not JSON: {}", where,
-                       simdjson::error_message(error));
+      return malformed("{}: tokenizer_config.json: {}", where, simdjson::error_message(error));
     }
     config = element;
   }
-  return JsonLoader(where).run(root, config, json.size() + tokenizer_config_json.size());
+  return JsonLoader(where).run(root, config, json.size() + config_text.size());
 }
 
 }  // namespace orrery::tokenizer

@@ -182,13 +182,12 @@ class BertNormalizer final : public NormalizerOp {
  private:
   void first_pass(char32_t c, std::string& mapped) const {
     if (config_.clean_text) {
+      const int k = category(c);
+      const bool control =
+          k == UTF8PROC_CATEGORY_CC || k == UTF8PROC_CATEGORY_CF || k == UTF8PROC_CATEGORY_CO;
+      if (c == 0xFFFD || (control && c != '\t' && c != '\n' && c != '\r')) return;
       if (is_space(c)) {
         mapped += ' ';
-        return;
-      }
-      const int k = category(c);
-      if (c == 0 || c == 0xFFFD || k == UTF8PROC_CATEGORY_CC || k == UTF8PROC_CATEGORY_CF ||
-          k == UTF8PROC_CATEGORY_CO) {
         return;
       }
     }

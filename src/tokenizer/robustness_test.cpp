@@ -138,7 +138,7 @@ double doubling(const Tokenizer& tokenizer, const std::function<std::string(size
     }
     return best;
   };
-  return time(800'000) / time(400'000);
+  return time(200'000) / time(100'000);
 }
 
 TEST(TokenizerTime, DoublingALongRunTakesLessThanTwoAndAHalfTimesAsLong) {
