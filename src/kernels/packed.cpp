@@ -153,11 +153,25 @@ void pack_block(DType dtype, const PackedLayout& layout, const std::byte* block,
   }
 }
 
-// One output of a plain format: element k of `bytes` bytes to place (k / group, output, k % group).
-void pack_plain(const std::byte* row, int64_t k, int output, int group, int bytes, uint8_t* panel) {
-  for (int64_t i = 0; i < k; ++i) {
-    const int64_t place = (i / group * kPanelWidth + output) * group + i % group;
-    std::memcpy(panel + place * bytes, row + i * bytes, static_cast<size_t>(bytes));
+// Where element k of an output of a plain format lies in its panel, in elements of `kBytes` bytes.
+template <size_t kBytes>
+int64_t plain_place(int64_t k, int output) {
+  constexpr int64_t kGroup = packed_layout(kBytes == 4 ? DType::kF32 : DType::kBF16).group;
+  return (k / kGroup * kPanelWidth + output) * kGroup + k % kGroup;
+}
+
+// The outputs of a panel of a plain format, elements being as wide as Bits. By blocks of inputs, so
+// that the part of the panel that all outputs write stays in the first-level cache.
+template <typename Bits>
+void pack_plain(const WeightRows& rows, int64_t first, int64_t outputs, Bits* panel) {
+  constexpr int64_t kBlock = 128, kBytes = sizeof(Bits);
+  for (int64_t begin = 0; begin < rows.k; begin += kBlock) {
+    const int64_t end = std::min(begin + kBlock, rows.k);
+    for (int output = 0; output < outputs; ++output) {
+      const std::byte* row = rows.row(first + output);
+      for (int64_t i = begin; i < end; ++i)
+        std::memcpy(panel + plain_place<sizeof(Bits)>(i, output), row + i * kBytes, sizeof(Bits));
+    }
   }
 }
 
@@ -232,16 +246,15 @@ void pack_panel(const WeightRows& rows, int64_t panel, PackedMatrix& w) {
   const PackedLayout layout = packed_layout(w.dtype);
   const auto [_, block_elements, block_bytes] = info(w.dtype);
   const int64_t bytes = panel_bytes(w.dtype, w.k);
-  const int64_t group_bytes = panel_bytes(w.dtype, layout.group);
+  const int64_t group_bytes = layout.group_bytes();
   uint8_t* out = bytes_of(w.data.data()) + panel * bytes;
   const int64_t first = panel * kPanelWidth;
   const int64_t outputs = std::min(kPanelWidth, w.n - first);
+  if (w.dtype == DType::kF32)
+    return pack_plain(rows, first, outputs, reinterpret_cast<uint32_t*>(out));
+  if (is_plain(w.dtype)) return pack_plain(rows, first, outputs, reinterpret_cast<uint16_t*>(out));
   for (int output = 0; output < outputs; ++output) {
     const std::byte* row = rows.row(first + output);
-    if (is_plain(w.dtype)) {
-      pack_plain(row, w.k, output, layout.group, static_cast<int>(block_bytes), out);
-      continue;
-    }
     for (int64_t b = 0; b < w.k / block_elements; ++b)
       pack_block(w.dtype, layout, row + b * block_bytes, output, out + b * group_bytes);
   }
@@ -264,11 +277,16 @@ void unpack_row(const PackedMatrix& w, int64_t n, std::span<float> out) {
       unpack_group(layout, panel + g * group_bytes, output, out.data() + g * layout.group);
     return;
   }
-  const int64_t bytes = info(w.dtype).block_bytes;
+  const auto* words = reinterpret_cast<const float*>(panel);
+  const auto* halves = reinterpret_cast<const uint16_t*>(panel);
   for (int64_t i = 0; i < w.k; ++i) {
-    const int64_t place =
-        (i / layout.group * kPanelWidth + output) * layout.group + i % layout.group;
-    dequantise(w.dtype, panel + place * bytes, out.subspan(static_cast<size_t>(i), 1));
+    float& number = out[static_cast<size_t>(i)];
+    if (w.dtype == DType::kF32)
+      number = words[plain_place<4>(i, output)];
+    else if (w.dtype == DType::kF16)
+      number = f16_to_f32(halves[plain_place<2>(i, output)]);
+    else
+      number = bf16_to_f32(halves[plain_place<2>(i, output)]);
   }
 }
 
