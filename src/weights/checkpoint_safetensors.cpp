@@ -178,6 +178,7 @@ Result<Checkpoint> open_safetensors_file(std::unique_ptr<FileSource> files,
   if (is_shard_name(file) && parts.files->has(kSafetensorsIndex)) {
     RETURN_IF_ERROR(add_shards(parts));
   } else {
+    parts.name = fmt::format("{}/{}", parts.name, file);
     RETURN_IF_ERROR(add_file(parts, file, nullptr));
   }
   return finish(std::move(parts));

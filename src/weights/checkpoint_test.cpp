@@ -274,6 +274,7 @@ TEST(Checkpoint, OpensOneSafetensorsFileWithOrWithoutAConfiguration) {
   const std::string path = folder.write("some.safetensors", tiny_safetensors());
   const auto alone = Checkpoint::open(path);
   ASSERT_TRUE(alone.ok()) << alone.status().message();
+  EXPECT_EQ(alone->name(), path);
   EXPECT_EQ(alone->tensors().size(), 3U);
   EXPECT_TRUE(alone->config().is_object());
   EXPECT_TRUE(alone->config().empty());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstring>
 
 #include "base/thread_pool.h"
@@ -229,6 +230,7 @@ class Planner {
     plan.tensor.name = plan.tensor.source_name = std::move(name);
     plan.tensor.dtype = dtype;
     plan.tensor.dtype_name = std::string(orrery::name(dtype));
+    for (char& c : plan.tensor.dtype_name) c = static_cast<char>(std::toupper(c));  // as in files
     plan.tensor.shape = shape;
     plan.tensor.bytes = row_bytes(dtype, shape.elements());
     plan.tensor.file = "synthetic";
