@@ -1,10 +1,23 @@
 // The benchmarks of `orrery bench`. Each returns an exit code as a command does.
 #pragma once
 
+#include <string>
+
+#include "base/json.h"
 #include "cli/commands.h"
+#include "cli/options.h"
+#include "kernels/cpu/limits.h"
 
 namespace orrery::cli {
 
 int bench_latency_command(Args args);
+int bench_throughput_command(Args args);
+
+// The dtype that most of the weights have, in lower case: "bf16", "q4_k".
+std::string bench_format(const llm::Llm& llm);
+
+// What every benchmark's JSON begins with: model, format, threads, isa, limits.
+OrderedJson bench_header(const EngineOptions& options, const llm::Llm& llm,
+                         const kernels::cpu::MachineLimits& limits);
 
 }  // namespace orrery::cli

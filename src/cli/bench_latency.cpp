@@ -176,29 +176,8 @@ class LatencyBench {
   Work work_;
 };
 
-std::string format_of(const llm::Llm& llm) {
-  std::map<std::string, int64_t> bytes;
-  for (const auto& tensor : llm.checkpoint().tensors()) bytes[tensor.dtype_name] += tensor.bytes;
-  std::string best;
-  for (const auto& [name, size] : bytes) {
-    if (best.empty() || size > bytes[best]) best = name;
-  }
-  std::transform(best.begin(), best.end(), best.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return best;
-}
-
 OrderedJson to_json(const Options& options, const llm::Llm& llm, const LatencyResult& r) {
-  OrderedJson json;
-  json["model"] = options.engine.llm.model;
-  json["format"] = format_of(llm);
-  json["threads"] = options.engine.threads;
-  json["isa"] = llm.kernels().name();
-  // null: this machine's tables have no such instructions.
-  json["limits"] = {{"read_bytes_per_s", r.limits.read_bytes_per_s},
-                    {"flops_f32", r.limits.fp32_flops_per_s},
-                    {"flops_bf16", nullptr},
-                    {"ops_int8", nullptr}};
+  OrderedJson json = bench_header(options.engine, llm, r.limits);
   json["prompt_tokens"] = options.prompt_tokens;
   json["prefill_tokens_per_s"] = r.prefill_tokens_per_s;
   json["prefill_flops_fraction"] = r.prefill_flops_fraction;
@@ -216,7 +195,7 @@ OrderedJson to_json(const Options& options, const llm::Llm& llm, const LatencyRe
 }
 
 void print(const Options& options, const llm::Llm& llm, const LatencyResult& r) {
-  fmt::print("{}  {}, {} threads, {}\n", options.engine.llm.model, format_of(llm),
+  fmt::print("{}  {}, {} threads, {}\n", options.engine.llm.model, bench_format(llm),
              options.engine.threads, llm.kernels().name());
   fmt::print("limits    read {:.1f} GB/s, fp32 {:.0f} GFLOP/s\n", r.limits.read_bytes_per_s / 1e9,
              r.limits.fp32_flops_per_s / 1e9);

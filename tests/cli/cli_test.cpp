@@ -148,6 +148,25 @@ TEST(Cli, EveryCheckpointOfTheSharedDataIsInspectedAndRun) {
   }
 }
 
+TEST(Cli, BenchmarksPrintWhatTheContractNames) {
+  const Json latency =
+      json_of(orrery("bench latency demo --rounds 1 --prompt-tokens 32 --decode-tokens 4 --depth 0 "
+                     "--depth 64 --json"));
+  for (const char* key : {"model", "format", "threads", "isa", "limits", "prefill_tokens_per_s",
+                          "prefill_flops_fraction", "decode_tokens_per_s",
+                          "decode_bandwidth_fraction", "time_to_first_token_s", "load_s"}) {
+    EXPECT_TRUE(latency.contains(key)) << key;
+  }
+  EXPECT_GT(latency["limits"]["read_bytes_per_s"].get<double>(), 1e8);
+  EXPECT_EQ(latency["decode"].size(), 2u);
+  const Json throughput =
+      json_of(orrery("bench throughput demo --rounds 1 --prompt-tokens 16 --output-tokens 8 "
+                     "--batch 1 --batch 5 --json"));
+  ASSERT_EQ(throughput["throughput"].size(), 2u);
+  EXPECT_EQ(throughput["throughput"][1]["batch"], 5);
+  EXPECT_GT(throughput["throughput"][1]["total_tokens_per_s"].get<double>(), 0);
+}
+
 struct BadCase {
   std::string arguments;
   int exit_code;
@@ -177,6 +196,8 @@ TEST(Cli, BadInputGetsAnExitCodeAndAMessage) {
       {"run -p x --chat-template /no/such", 1, "/no/such"},
       {"inspect /dev/null", 1, "/dev/null"},
       {"template", 2, "--context"},
+      {"bench nonsense", 2, "latency, throughput"},
+      {"bench throughput --batch 0", 2, "--batch"},
       {"tokenize --decode /no/such", 1, "/no/such"},
   };
   for (const BadCase& c : cases) {
