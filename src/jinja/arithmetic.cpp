@@ -110,7 +110,7 @@ Value int_arithmetic(Interpreter& vm, Op op, int64_t a, int64_t b) {
       break;
   }
   if (b == -1) {  // INT64_MIN / -1 traps
-    return op == Op::kMod                       ? Value::integer(0)
+    return op == Op::kMod                          ? Value::integer(0)
            : __builtin_sub_overflow(0, a, &result) ? too_large(vm)
                                                    : Value::integer(result);
   }

@@ -178,7 +178,7 @@ struct Branch {
 struct Stmt {
   StmtKind kind;
   uint32_t line;
-  std::vector<Expr*> exprs;     // kOutput; the values of kWith
+  std::vector<Expr*> exprs;      // kOutput; the values of kWith
   std::vector<Branch> branches;  // kIf
   Expr* value = nullptr;         // kSet, kCall; the filter of kSetBlock (or null) and of kFilter
   std::vector<Target> targets;   // kSet, kSetBlock: one; kWith: several; kMacro: its name

@@ -18,13 +18,14 @@ Value no_attribute(Interpreter& vm, const Value& object, std::string_view name) 
 
 // What would change a value in place, and what leads to Python's internals.
 bool is_unsafe(const Value& object, std::string_view name) {
-  static constexpr std::string_view kList[] = {"append", "clear", "extend", "insert",
+  static constexpr std::string_view kList[] = {"append", "clear",  "extend",  "insert",
                                                "pop",    "remove", "reverse", "sort"};
   static constexpr std::string_view kDict[] = {"clear", "pop", "popitem", "setdefault", "update"};
   static constexpr std::string_view kInternal[] = {
-      "__class__", "__doc__",  "__init__", "__new__",  "__dir__",    "__hash__",     "__repr__",
-      "__str__",   "__eq__",   "__ne__",   "__lt__",   "__le__",     "__gt__",       "__ge__",
-      "__reduce__", "__sizeof__", "__format__", "__setattr__", "__getattribute__", "__delattr__"};
+      "__class__",  "__doc__",    "__init__",    "__new__",          "__dir__",
+      "__hash__",   "__repr__",   "__str__",     "__eq__",           "__ne__",
+      "__lt__",     "__le__",     "__gt__",      "__ge__",           "__reduce__",
+      "__sizeof__", "__format__", "__setattr__", "__getattribute__", "__delattr__"};
   const auto among = [name](const auto& names) {
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
   };
@@ -127,8 +128,7 @@ Value string_item(Interpreter& vm, const Value& object, int64_t index) {
 
 // obj[index]; missing if it is out of range or `object` has no such items.
 Value indexed(Interpreter& vm, const Value& object, int64_t index) {
-  const bool has_items =
-      object.is_string() || object.is_sequence() || object.is(Kind::kRange);
+  const bool has_items = object.is_string() || object.is_sequence() || object.is(Kind::kRange);
   if (!has_items) {
     return {};
   }
@@ -259,7 +259,8 @@ Value slice(Interpreter& vm, const Value& object, const Value& start, const Valu
   std::optional<int64_t> first;
   std::optional<int64_t> last;
   std::optional<int64_t> by;
-  if (!slice_bound(vm, start, first) || !slice_bound(vm, stop, last) || !slice_bound(vm, step, by)) {
+  if (!slice_bound(vm, start, first) || !slice_bound(vm, stop, last) ||
+      !slice_bound(vm, step, by)) {
     return {};
   }
   if (by == 0) {
@@ -281,7 +282,8 @@ Value slice(Interpreter& vm, const Value& object, const Value& start, const Valu
     int64_t stride = 0;
     int64_t end = 0;
     if (__builtin_mul_overflow(range.step, factor, &stride) ||
-        __builtin_mul_overflow(stride, at.count, &end) || __builtin_add_overflow(end, begin, &end)) {
+        __builtin_mul_overflow(stride, at.count, &end) ||
+        __builtin_add_overflow(end, begin, &end)) {
       return vm.error("the range does not fit 64 bits");
     }
     return vm.object(new RangeObject(begin, end, stride));

@@ -9,7 +9,8 @@ namespace orrery::jinja {
 namespace {
 
 size_t count_params(std::string_view params) {
-  return params.empty() ? 0 : static_cast<size_t>(std::count(params.begin(), params.end(), ' ')) + 1;
+  return params.empty() ? 0
+                        : static_cast<size_t>(std::count(params.begin(), params.end(), ' ')) + 1;
 }
 
 // The place of `name` among `params`, or their number.
@@ -186,9 +187,10 @@ Value Interpreter::run_macro(const MacroDef& def, const Ref<Activation>& activat
     if (!arg.is_missing()) {
       continue;
     }
-    arg = i >= required
-              ? eval(*def.defaults[i - required])
-              : undefined(fmt::format("parameter '{}' was not provided", name_of(def.arg_names[i])));
+    arg =
+        i >= required
+            ? eval(*def.defaults[i - required])
+            : undefined(fmt::format("parameter '{}' was not provided", name_of(def.arg_names[i])));
   }
   if (!failed_) {
     exec(def.body);

@@ -272,8 +272,8 @@ void Interpreter::exec_call(const Stmt& stmt) {
   if (failed_) {
     return;
   }
-  const Value result = stmt.kind == StmtKind::kGeneration ? call(caller, {})
-                                                          : eval_call(*stmt.value, &caller);
+  const Value result =
+      stmt.kind == StmtKind::kGeneration ? call(caller, {}) : eval_call(*stmt.value, &caller);
   if (!failed_) {
     write(result);
   }

@@ -71,8 +71,7 @@ Value attr(Interpreter& vm, Call& call) {
   }
   // Attributes only, not items: what a dict has under that name does not count.
   if (call[0].is_dict() && find_method(call[0], call[1].view()) == nullptr) {
-    return vm.undefined(
-        fmt::format("'dict object' has no attribute '{}'", call[1].view()));
+    return vm.undefined(fmt::format("'dict object' has no attribute '{}'", call[1].view()));
   }
   return get_attribute(vm, call[0], call[1].view());
 }

@@ -1,4 +1,5 @@
 // Filters over numbers.
+#include <algorithm>
 #include <cmath>
 
 #include "jinja/numbers.h"
@@ -142,6 +143,9 @@ Value round_filter(Interpreter& vm, Call& call) {
   if (!value.is_number() || vm.failed()) {
     return value.is_undefined() ? undefined_error(vm, value)
                                 : vm.error("type {} doesn't define round", type_name(value));
+  }
+  if (!vm.charge(8 + static_cast<uint64_t>(std::clamp<int64_t>(digits, 0, 400)) / 2)) {
+    return {};
   }
   if (method == "common") {
     return value.is_float() ? Value::real(round_float(value.real(), digits))

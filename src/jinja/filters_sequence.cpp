@@ -54,9 +54,8 @@ Value first(Interpreter& vm, Call& call) {
   if (!Cursor::open(vm, call[0], cursor)) {
     return {};
   }
-  return cursor.next(vm, item) || vm.failed()
-             ? item
-             : vm.undefined("No first item, sequence was empty.");
+  return cursor.next(vm, item) || vm.failed() ? item
+                                              : vm.undefined("No first item, sequence was empty.");
 }
 
 Value last(Interpreter& vm, Call& call) {
@@ -114,9 +113,10 @@ Value map(Interpreter& vm, Call& call) {
   Value attribute;
   Value fallback;
   const BuiltinDef* filter = nullptr;
-  const bool has_attribute = args.positional.empty() && std::any_of(
-      args.keywords.begin(), args.keywords.end(),
-      [](const auto& keyword) { return keyword.first.view() == "attribute"; });
+  const bool has_attribute =
+      args.positional.empty() &&
+      std::any_of(args.keywords.begin(), args.keywords.end(),
+                  [](const auto& keyword) { return keyword.first.view() == "attribute"; });
   if (has_attribute) {
     for (const auto& [name, value] : args.keywords) {
       if (name.view() != "attribute" && name.view() != "default") {
@@ -278,9 +278,8 @@ Value extreme(Interpreter& vm, Call& call, bool smallest) {
   }
   size_t best = 0;
   for (size_t i = 1; i < items.size() && !vm.failed(); ++i) {
-    const bool better =
-        smallest ? less(vm, keys[i], keys[best])
-                 : truthy(compare(vm, Op::kGt, keys[i], keys[best]));
+    const bool better = smallest ? less(vm, keys[i], keys[best])
+                                 : truthy(compare(vm, Op::kGt, keys[i], keys[best]));
     best = better ? i : best;
   }
   return vm.failed() ? Value() : items[best];
@@ -361,7 +360,7 @@ Value slice_filter(Interpreter& vm, Call& call) {
       row.push_back(call[2]);
     }
     out.push_back(vm.list(std::move(row)));
-    if (vm.failed()) {
+    if (!vm.charge(1)) {
       return {};
     }
     begin = end;
@@ -392,11 +391,12 @@ Value group_by(Interpreter& vm, Call& call) {
   for (size_t begin = 0; begin < order.size();) {
     std::vector<Value> members;
     size_t end = begin;
-    while (end < order.size() && (end == begin || equal(vm, keys[order[end]], keys[order[begin]]))) {
+    while (end < order.size() &&
+           (end == begin || equal(vm, keys[order[end]], keys[order[begin]]))) {
       members.push_back(items[order[end++]]);
     }
-    const Value key = case_sensitive ? keys[order[begin]]
-                                     : attribute_of(vm, members[0], call[1], fallback);
+    const Value key =
+        case_sensitive ? keys[order[begin]] : attribute_of(vm, members[0], call[1], fallback);
     const Value group = vm.tuple({key, vm.list(std::move(members))});
     if (vm.failed()) {
       return {};

@@ -9,12 +9,25 @@
 
 namespace orrery::jinja {
 
+namespace {
+
+// Each escape costs an append or two.
+bool charge_escapes(Interpreter& vm, const Text& text) {
+  const auto special = [](char c) {
+    return c == '&' || c == '<' || c == '>' || c == '\'' || c == '"';
+  };
+  const auto escapes = std::count_if(text.bytes().begin(), text.bytes().end(), special);
+  return vm.charge_chars(text.size()) && vm.charge(2 * static_cast<uint64_t>(escapes));
+}
+
+}  // namespace
+
 Text escaped(Interpreter& vm, const Value& value) {
   if (value.is_string() && value.string().markup) {
     return value.text();
   }
   const Text text = to_text(vm, value);
-  return vm.charge_chars(text.size()) ? escape_html(text) : Text();
+  return charge_escapes(vm, text) ? escape_html(text) : Text();
 }
 
 namespace {
@@ -44,7 +57,7 @@ Value trim(Interpreter& vm, Call& call) {
     }
     chars = call[1].view();
   }
-  return vm.charge_bytes(text.size() + (chars ? 16 * chars->size() : 0))
+  return vm.charge_bytes(text.size() + (chars ? 128 * chars->size() : 0))
              ? vm.text(strip(text, chars, kBoth), is_markup(call[0]))
              : Value();
 }
@@ -138,7 +151,8 @@ Value truncate(Interpreter& vm, Call& call) {
   if (length < end_length || leeway < 0) {
     return vm.error("truncate: expected length >= {} and leeway >= 0", end_length);
   }
-  if (static_cast<int64_t>(call[0].string().length()) <= length + std::min<int64_t>(leeway, 1 << 30)) {
+  if (static_cast<int64_t>(call[0].string().length()) <=
+      length + std::min<int64_t>(leeway, 1 << 30)) {
     return call[0];
   }
   const Text& text = call[0].text();
@@ -154,7 +168,7 @@ Value truncate(Interpreter& vm, Call& call) {
 Value escape(Interpreter& vm, Call& call) { return vm.text(escaped(vm, call[0]), true); }
 Value force_escape(Interpreter& vm, Call& call) {
   const Text text = to_text(vm, call[0]);
-  return vm.charge_chars(text.size()) ? vm.text(escape_html(text), true) : Value();
+  return charge_escapes(vm, text) ? vm.text(escape_html(text), true) : Value();
 }
 Value safe(Interpreter& vm, Call& call) { return vm.text(to_text(vm, call[0]), true); }
 Value string_filter(Interpreter& vm, Call& call) {
@@ -190,7 +204,7 @@ Value word_count(Interpreter& vm, Call& call) {
 }
 
 void append_quoted(Interpreter& vm, const Text& text, bool for_query, Text& out) {
-  if (!vm.charge_chars(text.size())) {
+  if (!vm.charge(text.size())) {
     return;
   }
   for (size_t i = 0; i < text.size(); ++i) {
@@ -214,8 +228,8 @@ Value url_encode(Interpreter& vm, Call& call) {
     append_quoted(vm, to_text(vm, call[0]), false, out);
     return vm.text(std::move(out));
   }
-  const Value pairs = call[0].is_dict() ? vm.object(new DictViewObject(ViewKind::kItems, call[0]))
-                                        : call[0];
+  const Value pairs =
+      call[0].is_dict() ? vm.object(new DictViewObject(ViewKind::kItems, call[0])) : call[0];
   Cursor cursor;
   Value pair;
   if (vm.failed() || !Cursor::open(vm, pairs, cursor)) {

@@ -67,6 +67,9 @@ class BraceFormatter {
 
   bool field(const Text& field, int depth, Text& out) {
     const std::string_view text = field.view();
+    if (!vm_.charge(4 + text.size() / 4)) {
+      return false;
+    }
     // name, !conversion, :specification
     size_t name_end = 0;
     bool in_index = false;
@@ -88,7 +91,8 @@ class BraceFormatter {
     }
     Value value = lookup(text.substr(0, name_end));
     Text spec;
-    if (vm_.failed() || (at < text.size() && !run(field.slice(at + 1, text.size()), depth - 1, spec))) {
+    if (vm_.failed() ||
+        (at < text.size() && !run(field.slice(at + 1, text.size()), depth - 1, spec))) {
       return false;
     }
     if (conversion != 0) {

@@ -31,8 +31,11 @@ class PercentFormatter {
     if (vm_.failed()) {
       return {};
     }
-    const bool all_used = args_.is_tuple() ? next_ == args_.items().size()
-                                           : next_ == 1 || args_.is_dict() || args_.is_list();
+    // What has items counts as a mapping, whose values need not be used.
+    const bool is_mapping =
+        args_.is_dict() || args_.is_list() || args_.is(Kind::kRange) || args_.is_undefined();
+    const bool all_used =
+        args_.is_tuple() ? next_ == args_.items().size() : next_ == 1 || is_mapping;
     if (!all_used) {
       return vm_.error("not all arguments converted during string formatting");
     }
@@ -129,6 +132,9 @@ class PercentFormatter {
   void directive() {
     FormatSpec spec;
     keyed_ = false;
+    if (!vm_.charge(4)) {
+      return;
+    }
     if (peek() == '(' && !read_key()) {
       return;
     }

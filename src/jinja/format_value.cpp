@@ -90,8 +90,8 @@ Digits float_digits(double value, const FormatSpec& spec) {
     case 'g':
     case 'G':
     case 'n':
-      return split_digits(general(magnitude, precision, spec.alternate, spec.type == 'G' ? 'G' : 'g'),
-                          negative);
+      return split_digits(
+          general(magnitude, precision, spec.alternate, spec.type == 'G' ? 'G' : 'g'), negative);
     default:
       break;
   }
@@ -148,21 +148,22 @@ void append_padded(Interpreter& vm, const Text& body, const FormatSpec& spec, ch
 }
 
 void append_number(Interpreter& vm, Digits digits, const FormatSpec& spec, Text& out) {
-  const std::string sign = digits.negative ? "-" : spec.sign == '-' ? "" : std::string(1, spec.sign);
+  const std::string sign = digits.negative    ? "-"
+                           : spec.sign == '-' ? ""
+                                              : std::string(1, spec.sign);
   const char align = spec.align != 0 ? spec.align : spec.zero ? '=' : '>';
   const std::string head = sign + digits.prefix;
   if (!vm.charge_bytes(static_cast<uint64_t>(std::max<int64_t>(spec.width, 0)))) {
     return;
   }
-  const size_t every = spec.type == 'b' || spec.type == 'o' || spec.type == 'x' || spec.type == 'X'
-                           ? 4
-                           : 3;
+  const size_t every =
+      spec.type == 'b' || spec.type == 'o' || spec.type == 'x' || spec.type == 'X' ? 4 : 3;
   if (align == '=') {
     // Zeros belong to the digits, and are grouped with them; another fill does not.
     const bool zeros = spec.fill == "0";
     const auto used = head.size() + digits.fraction.size();
-    const auto room = static_cast<size_t>(
-        std::max<int64_t>(spec.width - static_cast<int64_t>(used), 0));
+    const auto room =
+        static_cast<size_t>(std::max<int64_t>(spec.width - static_cast<int64_t>(used), 0));
     std::string whole = spec.group != 0 ? grouped(digits.whole, spec.group, every) : digits.whole;
     if (zeros) {
       while (whole.size() < room) {
@@ -261,12 +262,17 @@ bool parse_format_spec(std::string_view spec, FormatSpec& out) {
 }
 
 bool format_number(Interpreter& vm, const Value& value, FormatSpec spec, Text& out) {
+  // The digits of a float cost time that grows with their number, squared.
+  const auto precision = static_cast<uint64_t>(std::max<int64_t>(spec.precision, 0));
+  if (!vm.charge(10 + precision / 2)) {
+    return false;
+  }
   if (spec.precision > 1000) {
     vm.error("a precision of {} digits is too large", spec.precision);
     return false;
   }
-  const bool float_type = spec.type != 0 && std::string_view("eEfFgG%").find(spec.type) !=
-                                                std::string_view::npos;
+  const bool float_type =
+      spec.type != 0 && std::string_view("eEfFgG%").find(spec.type) != std::string_view::npos;
   if (value.is_float() || float_type) {
     if (!float_type && spec.type != 0 && spec.type != 'n') {
       vm.error("unknown format code '{}' for object of type 'float'", spec.type);

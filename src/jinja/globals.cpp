@@ -102,7 +102,7 @@ Value raise_exception(Interpreter& vm, Call& call) {
 }
 
 Value strftime_now(Interpreter& vm, Call& call) {
-  if (!is_string_param(vm, call, 0) || !vm.charge_chars(16 * call[0].text().size())) {
+  if (!is_string_param(vm, call, 0) || !vm.charge(8 * call[0].text().size())) {
     return {};
   }
   using std::chrono::duration_cast;

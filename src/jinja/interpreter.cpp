@@ -4,6 +4,12 @@
 #include "jinja/ops.h"
 
 namespace orrery::jinja {
+namespace {
+
+// An object costs about as much to make and destroy as this many nodes to evaluate.
+constexpr uint64_t kAllocationSteps = 3;
+
+}  // namespace
 
 Interpreter::Interpreter(const Program& program, const RenderOptions& options)
     : program_(program),
@@ -86,7 +92,7 @@ bool Interpreter::depth_ok(int depth) {
 }
 
 Value Interpreter::text(Text text, bool markup) {
-  if (!charge_bytes(text.size())) {
+  if (!charge(kAllocationSteps) || !charge_bytes(text.size())) {
     return {};
   }
   return Value(new StringObject(std::move(text), markup));
@@ -94,7 +100,7 @@ Value Interpreter::text(Text text, bool markup) {
 
 Value Interpreter::sequence(Kind kind, std::vector<Value> items) {
   const int depth = max_depth(items) + 1;
-  if (!charge_values(items.size()) || !depth_ok(depth)) {
+  if (!charge(kAllocationSteps) || !charge_values(items.size()) || !depth_ok(depth)) {
     return {};
   }
   return Value(new ListObject(kind, depth, std::move(items)));
@@ -107,7 +113,7 @@ Value Interpreter::dict(std::vector<DictObject::Entry> entries) {
     }
   }
   const int depth = max_depth(entries) + 1;
-  if (!charge(entries.size() + 1) || !depth_ok(depth)) {
+  if (!charge(2 * entries.size() + kAllocationSteps) || !depth_ok(depth)) {
     return {};
   }
   return Value(new DictObject(depth, unique_entries(std::move(entries))));
@@ -122,12 +128,12 @@ Value Interpreter::iterator(const char* type, std::vector<Value> items) {
 }
 
 Value Interpreter::undefined(std::string message) {
-  return charge(1) ? Value(new UndefinedObject(std::move(message))) : Value();
+  return charge(kAllocationSteps) ? Value(new UndefinedObject(std::move(message))) : Value();
 }
 
 Value Interpreter::object(Object* made) {
   Value value(made);
-  return charge(1) && depth_ok(value.depth()) ? value : Value();
+  return charge(kAllocationSteps) && depth_ok(value.depth()) ? value : Value();
 }
 
 Value Interpreter::keep_namespace(Ref<NamespaceObject> object) {

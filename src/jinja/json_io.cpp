@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/json.h"
 #include "base/utf8.h"
 #include "jinja/loop.h"
 #include "jinja/ops.h"
@@ -34,7 +35,8 @@ Value json_object(Interpreter& vm, const OrderedJson& json, const Source& source
     } else if (key == "role" && member.is_string()) {
       const auto& roles = source.trust.roles;
       const auto& role = member.get_ref<const std::string&>();
-      inner.untrusted = source.untrusted && std::find(roles.begin(), roles.end(), role) == roles.end();
+      inner.untrusted =
+          source.untrusted && std::find(roles.begin(), roles.end(), role) == roles.end();
     }
     Value name = json_string(vm, key, depth > 1 && source.untrusted);
     Value value = json_value(vm, member, inner, depth);
@@ -56,9 +58,9 @@ Value json_value(Interpreter& vm, const OrderedJson& json, const Source& source,
       return Value::integer(json.get<int64_t>());
     case OrderedJson::value_t::number_unsigned: {
       const auto number = json.get<uint64_t>();
-      return number <= INT64_MAX
-                 ? Value::integer(static_cast<int64_t>(number))
-                 : vm.fail(invalid_argument("context: the integer {} does not fit 64 bits", number));
+      return number <= INT64_MAX ? Value::integer(static_cast<int64_t>(number))
+                                 : vm.fail(invalid_argument(
+                                       "context: the integer {} does not fit 64 bits", number));
     }
     case OrderedJson::value_t::number_float:
       return Value::real(json.get<double>());
@@ -131,7 +133,7 @@ void append_json_string(Interpreter& vm, const Text& text, bool ascii, Text& out
     }
     const Utf8Char c = decode_utf8(bytes.substr(at));
     const std::string escape = json_escape(static_cast<uint32_t>(c.code_point), ascii);
-    if (!escape.empty()) {
+    if (!escape.empty() && vm.charge(2)) {
       out.append(text, plain, at);
       out.append(escape, text.any_untrusted(at, at + c.length));
       plain = at + c.length;
@@ -163,8 +165,7 @@ void append_json_key(Interpreter& vm, const Value& key, const JsonStyle& style, 
 }
 
 void append_line_break(Interpreter& vm, const JsonStyle& style, int level, Text& out) {
-  if (!style.pretty ||
-      !vm.charge_bytes(static_cast<uint64_t>(level) * style.indent.size())) {
+  if (!style.pretty || !vm.charge_bytes(static_cast<uint64_t>(level) * style.indent.size())) {
     return;
   }
   out.append("\n");

@@ -42,7 +42,7 @@ bool Cursor::next(Interpreter& vm, Value& item) {
         return false;
       }
       const size_t length = decode_utf8(text.view().substr(index_)).length;
-      item = vm.text(text.slice(index_, index_ + length), container_.string().markup);
+      item = vm.text(text.slice(index_, index_ + length));
       index_ += length;
       return !vm.failed();
     }

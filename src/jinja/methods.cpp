@@ -113,8 +113,8 @@ constexpr BuiltinDef kSequenceMethods[] = {
 };
 constexpr BuiltinDef kCopy{"copy", copy, "_", 1};
 constexpr BuiltinDef kDictMethods[] = {
-    {"copy", copy, "_", 1},     {"get", get, "_ _ _", 2},     {"items", items, "_", 1},
-    {"keys", keys, "_", 1},     {"values", values, "_", 1},
+    {"copy", copy, "_", 1}, {"get", get, "_ _ _", 2},   {"items", items, "_", 1},
+    {"keys", keys, "_", 1}, {"values", values, "_", 1},
 };
 constexpr BuiltinDef kIsInteger{"is_integer", is_whole, "_", 1};
 constexpr BuiltinDef kBitLength{"bit_length", bit_length, "_", 1};

@@ -33,7 +33,7 @@ bool window(Interpreter& vm, const Call& call, size_t i, ByteRange& range) {
 // Searching from the right takes length times length of the pattern at worst.
 bool charge_search(Interpreter& vm, const Text& text, const Text& what, bool from_right) {
   const bool slow = from_right && what.size() > 16;
-  return vm.charge_bytes(text.size() + what.size()) &&
+  return vm.charge((text.size() + what.size()) / 16) &&
          (!slow || vm.charge(text.size() * what.size() / 32));
 }
 
@@ -69,8 +69,8 @@ Value count(Interpreter& vm, Call& call) {
     return Value::integer(0);
   }
   const std::string_view part = call[0].view().substr(range.begin, range.end - range.begin);
-  const size_t found = call[1].text().empty() ? count_characters(part) + 1
-                                              : count_occurrences(part, call[1].view());
+  const size_t found =
+      call[1].text().empty() ? count_characters(part) + 1 : count_occurrences(part, call[1].view());
   return vm.charge(found / 4) ? Value::integer(static_cast<int64_t>(found)) : Value();
 }
 
@@ -159,8 +159,8 @@ Value parted(Interpreter& vm, const Call& call, bool from_right) {
   if (separator.empty()) {
     return vm.error("empty separator");
   }
-  const size_t found = from_right ? text.view().rfind(separator.view())
-                                  : find_text(text.view(), separator.view());
+  const size_t found =
+      from_right ? text.view().rfind(separator.view()) : find_text(text.view(), separator.view());
   if (found == std::string_view::npos) {
     const Value empty = vm.string("");
     return from_right ? vm.tuple({empty, empty, call[0]}) : vm.tuple({call[0], empty, empty});

@@ -23,8 +23,7 @@ Value centered(Interpreter& vm, const Text& text, int64_t width, std::string_vie
 
 Value replaced(Interpreter& vm, const Text& text, const Text& from, const Text& to, int64_t count,
                bool markup) {
-  if (!vm.charge_bytes(text.size()) ||
-      (from.empty() && !vm.charge_chars(text.size()))) {
+  if (!vm.charge_bytes(text.size()) || (from.empty() && !vm.charge_chars(text.size()))) {
     return {};
   }
   const size_t limit = count < 0 ? SIZE_MAX : static_cast<size_t>(count);
@@ -61,7 +60,7 @@ Value stripped(Interpreter& vm, const Call& call, Sides sides) {
     }
     chars = call[1].view();
   }
-  return vm.charge_bytes(call[0].text().size() + (chars ? 16 * chars->size() : 0))
+  return vm.charge_bytes(call[0].text().size() + (chars ? 128 * chars->size() : 0))
              ? vm.text(strip(call[0].text(), chars, sides), is_markup(call))
              : Value();
 }
@@ -74,9 +73,9 @@ Value replace_method(Interpreter& vm, Call& call) {
     return {};
   }
   const int64_t count = int_param(vm, call, 3, -1);
-  return vm.failed() ? Value()
-                     : replaced(vm, call[0].text(), call[1].text(), call[2].text(), count,
-                                is_markup(call));
+  return vm.failed()
+             ? Value()
+             : replaced(vm, call[0].text(), call[1].text(), call[2].text(), count, is_markup(call));
 }
 
 Value remove_affix(Interpreter& vm, const Call& call, bool prefix) {
@@ -200,9 +199,7 @@ Value expand_tabs(Interpreter& vm, Call& call) {
   return vm.text(std::move(out));
 }
 
-Value format(Interpreter& vm, Call& call) {
-  return brace_format(vm, call[0].string(), call.rest);
-}
+Value format(Interpreter& vm, Call& call) { return brace_format(vm, call[0].string(), call.rest); }
 Value format_map(Interpreter& vm, Call& call) {
   if (!call[1].is_dict()) {
     return vm.error("format_map() needs a mapping, got {}", type_name(call[1]));

@@ -68,7 +68,8 @@ ParseResult parse_int(std::string_view text, int base, int64_t& out) {
   if (negative) {
     digits.insert(digits.begin(), '-');
   }
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out, base);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), out, base);
   return error == std::errc() && end == digits.data() + digits.size() ? ParseResult::kOk
                                                                       : ParseResult::kTooLarge;
 }
@@ -95,8 +96,8 @@ std::optional<double> parse_float(std::string_view text) {
     return std::nullopt;
   }
   double value = 0;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::general);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value,
+                                            std::chars_format::general);
   if (end != digits.data() + digits.size() || error == std::errc::invalid_argument) {
     return std::nullopt;
   }

@@ -11,8 +11,8 @@ namespace orrery::jinja {
 
 Value undefined_error(Interpreter& vm, const Value& value) {
   const Object* object = value.object();
-  return vm.error("{}", object != nullptr ? value.as<UndefinedObject>().message
-                                          : "the value is undefined");
+  return vm.error(
+      "{}", object != nullptr ? value.as<UndefinedObject>().message : "the value is undefined");
 }
 
 bool truthy(const Value& value) {
@@ -60,8 +60,8 @@ bool equal_dicts(Interpreter& vm, const DictObject& a, const DictObject& b) {
   return true;
 }
 
-constexpr int kUnordered = 2;   // NaN
-constexpr int kNoOrder = 3;     // a type error, or a budget
+constexpr int kUnordered = 2;  // NaN
+constexpr int kNoOrder = 3;    // a type error, or a budget
 
 int order_items(Interpreter& vm, const std::vector<Value>& a, const std::vector<Value>& b,
                 const char* op);
@@ -197,8 +197,8 @@ bool contains(Interpreter& vm, const Value& container, const Value& item) {
            find_text(container.view(), item.view()) != std::string_view::npos;
   }
   const bool by_key =
-      container.is_dict() || (container.is(Kind::kDictView) &&
-                              container.as<DictViewObject>().view == ViewKind::kKeys);
+      container.is_dict() ||
+      (container.is(Kind::kDictView) && container.as<DictViewObject>().view == ViewKind::kKeys);
   if (by_key) {
     const DictObject& dict =
         container.is_dict() ? container.dict() : container.as<DictViewObject>().of.dict();

@@ -55,12 +55,8 @@ Value has_remainder(Interpreter& vm, const Value& value, const Value& divisor, i
   const Value rest = arithmetic(vm, Op::kMod, value, divisor);
   return vm.failed() ? Value() : Value::boolean(equal(vm, rest, Value::integer(remainder)));
 }
-Value odd(Interpreter& vm, Call& call) {
-  return has_remainder(vm, call[0], Value::integer(2), 1);
-}
-Value even(Interpreter& vm, Call& call) {
-  return has_remainder(vm, call[0], Value::integer(2), 0);
-}
+Value odd(Interpreter& vm, Call& call) { return has_remainder(vm, call[0], Value::integer(2), 1); }
+Value even(Interpreter& vm, Call& call) { return has_remainder(vm, call[0], Value::integer(2), 0); }
 Value divisible_by(Interpreter& vm, Call& call) { return has_remainder(vm, call[0], call[1], 0); }
 
 // str.isupper, str.islower: some cased character, and all of that case.

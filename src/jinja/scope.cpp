@@ -56,8 +56,8 @@ ScopeAnalyzer::Symbols ScopeAnalyzer::inner(Symbols& parent, Function* function)
 
 const ScopeAnalyzer::Ident* ScopeAnalyzer::find_ref(const Symbols& symbols, uint32_t name) const {
   for (const Symbols* at = &symbols; at != nullptr; at = at->parent) {
-    if (const auto it = at->refs.find(name); it != at->refs.end()) {
-      return &it->second;
+    if (const Ident* ident = at->refs.find(name)) {
+      return ident;
     }
   }
   return nullptr;
@@ -70,8 +70,8 @@ ScopeAnalyzer::Ident ScopeAnalyzer::define(Symbols& symbols, uint32_t name, Scop
   function.info->num_slots += is_new ? 1 : 0;
   const Ident ident{&function, it->second};
   load.slot = ident.slot;
-  symbols.refs.insert_or_assign(name, ident);
-  symbols.loads.insert_or_assign(ident.slot, load);
+  symbols.refs.set(name, ident);
+  symbols.loads.set(ident.slot, load);
   return ident;
 }
 
@@ -82,8 +82,8 @@ void ScopeAnalyzer::load(Symbols& symbols, uint32_t name) {
 }
 
 void ScopeAnalyzer::store(Symbols& symbols, uint32_t name) {
-  symbols.stores.insert(name);
-  if (symbols.refs.count(name) != 0) {
+  symbols.stores.set(name, true);
+  if (symbols.refs.find(name) != nullptr) {
     return;
   }
   const Ident* outer = symbols.parent != nullptr ? find_ref(*symbols.parent, name) : nullptr;
@@ -95,7 +95,7 @@ void ScopeAnalyzer::store(Symbols& symbols, uint32_t name) {
 }
 
 uint32_t ScopeAnalyzer::declare_parameter(Symbols& symbols, uint32_t name) {
-  symbols.stores.insert(name);
+  symbols.stores.set(name, true);
   return define(symbols, name, {LoadKind::kParameter, 0, 0, {}}).slot;
 }
 
@@ -103,31 +103,34 @@ uint32_t ScopeAnalyzer::declare_parameter(Symbols& symbols, uint32_t name) {
 void ScopeAnalyzer::merge_branches(Symbols& symbols, std::vector<Symbols>& branches) {
   std::set<uint32_t> stored;
   for (Symbols& branch : branches) {
-    for (const uint32_t name : branch.stores) {
-      if (symbols.stores.count(name) == 0) {
+    if (!step(static_cast<int64_t>(branch.refs.size() + branch.loads.size()))) {
+      return;
+    }
+    for (const auto& [name, stores] : branch.stores) {
+      if (symbols.stores.find(name) == nullptr) {
         stored.insert(name);
       }
     }
   }
   for (Symbols& branch : branches) {
     for (const auto& [name, ident] : branch.refs) {
-      symbols.refs.insert_or_assign(name, ident);
+      symbols.refs.set(name, ident);
     }
     for (const auto& [slot, load] : branch.loads) {
-      symbols.loads.insert_or_assign(slot, load);
+      symbols.loads.set(slot, load);
     }
-    symbols.stores.insert(branch.stores.begin(), branch.stores.end());
+    for (const auto& [name, stores] : branch.stores) {
+      symbols.stores.set(name, stores);
+    }
   }
   for (const uint32_t name : stored) {
     const Ident* target = find_ref(symbols, name);
     const Ident* outer = symbols.parent != nullptr ? find_ref(*symbols.parent, name) : nullptr;
     if (outer != nullptr) {
-      symbols.loads.insert_or_assign(
-          target->slot, ScopeLoad{LoadKind::kAlias, target->slot, 0,
-                                  slot_ref(*symbols.function, *outer)});
+      symbols.loads.set(target->slot,
+                        {LoadKind::kAlias, target->slot, 0, slot_ref(*symbols.function, *outer)});
     } else {
-      symbols.loads.insert_or_assign(target->slot,
-                                     ScopeLoad{LoadKind::kResolve, target->slot, name, {}});
+      symbols.loads.set(target->slot, {LoadKind::kResolve, target->slot, name, {}});
     }
   }
 }

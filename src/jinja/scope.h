@@ -4,11 +4,11 @@
 // function.
 #pragma once
 
+#include <algorithm>
 #include <map>
-#include <memory>
 #include <set>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -16,6 +16,37 @@
 #include "jinja/budget.h"
 
 namespace orrery::jinja {
+
+// A sorted vector: the analysis copies symbol tables at every branch, which node-based maps make
+// slow.
+template <typename T>
+class FlatMap {
+ public:
+  using Entry = std::pair<uint32_t, T>;
+  const T* find(uint32_t key) const {
+    const auto it = lower(key);
+    return it != entries_.end() && it->first == key ? &it->second : nullptr;
+  }
+  void set(uint32_t key, const T& value) {
+    const auto it = lower(key);
+    if (it != entries_.end() && it->first == key) {
+      entries_[static_cast<size_t>(it - entries_.begin())].second = value;
+    } else {
+      entries_.insert(it, {key, value});
+    }
+  }
+  auto begin() const { return entries_.begin(); }
+  auto end() const { return entries_.end(); }
+  size_t size() const { return entries_.size(); }
+
+ private:
+  typename std::vector<Entry>::const_iterator lower(uint32_t key) const {
+    return std::lower_bound(
+        entries_.begin(), entries_.end(), key,
+        [](const Entry& entry, uint32_t wanted) { return entry.first < wanted; });
+  }
+  std::vector<Entry> entries_;
+};
 
 class ScopeAnalyzer {
  public:
@@ -41,9 +72,9 @@ class ScopeAnalyzer {
     Symbols* parent;
     Function* function;
     int level;
-    std::unordered_map<uint32_t, Ident> refs;
-    std::map<uint32_t, ScopeLoad> loads;  // by slot
-    std::set<uint32_t> stores;
+    FlatMap<Ident> refs;
+    FlatMap<ScopeLoad> loads;  // by slot
+    FlatMap<bool> stores;
   };
 
   bool step(int64_t count = 1);

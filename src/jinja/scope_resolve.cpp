@@ -233,8 +233,7 @@ void ScopeAnalyzer::resolve_macro(Stmt& stmt, Symbols& symbols) {
   const std::set<uint32_t> free =
       undeclared(macro.body, {caller_name_, kwargs_name_, varargs_name_});
   const auto is_arg = [&macro](uint32_t name) {
-    return std::find(macro.arg_names.begin(), macro.arg_names.end(), name) !=
-           macro.arg_names.end();
+    return std::find(macro.arg_names.begin(), macro.arg_names.end(), name) != macro.arg_names.end();
   };
   if (free.count(caller_name_) != 0) {
     macro.uses_caller = true;

@@ -33,7 +33,7 @@ void append_string_repr(Interpreter& vm, const Text& text, Text& out) {
                : code < 0x10000 ? fmt::format("\\u{:04x}", code)
                                 : fmt::format("\\U{:08x}", code);
     }
-    if (!escape.empty()) {
+    if (!escape.empty() && vm.charge(2)) {
       out.append(text, plain, at);
       out.append(escape, text.any_untrusted(at, at + c.length));
       plain = at + c.length;
@@ -84,8 +84,9 @@ std::string describe(const Value& value) {
   switch (value.kind()) {
     case Kind::kRange: {
       const auto& range = value.as<RangeObject>();
-      return range.step == 1 ? fmt::format("range({}, {})", range.start, range.stop)
-                             : fmt::format("range({}, {}, {})", range.start, range.stop, range.step);
+      return range.step == 1
+                 ? fmt::format("range({}, {})", range.start, range.stop)
+                 : fmt::format("range({}, {}, {})", range.start, range.stop, range.step);
     }
     case Kind::kMacro: {
       const MacroDef& def = *value.as<MacroObject>().def;
@@ -112,7 +113,8 @@ std::string float_repr(double value) {
     return value > 0 ? "inf" : "-inf";
   }
   char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific);
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific);
   const std::string_view text(buffer, static_cast<size_t>(end.ptr - buffer));
   const size_t e = text.find('e');
   std::string digits;
@@ -219,7 +221,9 @@ void append_str(Interpreter& vm, const Value& value, Text& out) {
       out.append(fmt::format_int(value.integer()).c_str());
       return;
     case Kind::kFloat:
-      out.append(float_repr(value.real()));
+      if (vm.charge(8)) {
+        out.append(float_repr(value.real()));
+      }
       return;
     case Kind::kString:
       if (vm.charge_bytes(value.text().size())) {

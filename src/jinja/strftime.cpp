@@ -36,15 +36,15 @@ Civil to_civil(int64_t seconds) {
   const int64_t day_of_era = shifted - era * 146097;
   const int64_t year_of_era =
       (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const int64_t day_of_year =
+      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const int64_t month = (5 * day_of_year + 2) / 153;  // March is 0
   c.day = static_cast<int>(day_of_year - (153 * month + 2) / 5 + 1);
   c.month = static_cast<int>(month < 10 ? month + 3 : month - 9);
   c.year = year_of_era + era * 400 + (c.month <= 2 ? 1 : 0);
   const bool leap = (c.year % 4 == 0 && c.year % 100 != 0) || c.year % 400 == 0;
   // January and February end the shifted year.
-  c.year_day =
-      static_cast<int>(c.month > 2 ? day_of_year + (leap ? 60 : 59) : day_of_year - 306);
+  c.year_day = static_cast<int>(c.month > 2 ? day_of_year + (leap ? 60 : 59) : day_of_year - 306);
   return c;
 }
 
@@ -68,7 +68,7 @@ void iso_week(const Civil& c, int64_t& year, int& week) {
 
 std::string field(const Civil& c, int64_t seconds, char directive, bool padded) {
   const auto two = [padded](int value, char fill = '0') {
-    return !padded ? fmt::format("{}", value)
+    return !padded       ? fmt::format("{}", value)
            : fill == '0' ? fmt::format("{:02}", value)
                          : fmt::format("{:2}", value);
   };

@@ -8,11 +8,10 @@
 namespace orrery::jinja {
 
 Trust Trust::chat() {
-  return {{"bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token",
-           "mask_token", "image_token", "audio_token", "video_token", "date_string"},
-          {"system", "user", "assistant", "tool", "developer", "function", "ipython", "model",
-           "observation", "environment", "tool_response", "tool_call", "documents", "context",
-           "chatbot", "bot", "human", "gpt"}};
+  return {
+      {"bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"},
+      {"system", "user", "assistant", "tool", "developer", "function", "ipython", "model",
+       "observation", "environment"}};
 }
 
 std::vector<Segment> Rendered::segments() const {

@@ -6,21 +6,27 @@
 // Differences by intent: integers are of 64 bits, larger ones are errors; import, include, extends
 // and block are refused; random values, and methods outside of text and containers, do not exist.
 //
-// User text stays user text. Each byte of the output is marked as the template's own (trusted) or as
-// taken from the context (untrusted), so that a tokenizer can recognise special tokens only in the
-// former; the marks survive every string operation. See RenderOptions::trust for the exceptions.
+// User text stays user text. Each byte of the output is marked as the template's own (trusted) or
+// as taken from the context (untrusted), so that a tokenizer can recognise special tokens only in
+// the former; the marks survive every string operation. See RenderOptions::trust for the
+// exceptions.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/json.h"
 #include "base/status.h"
 #include "jinja/text.h"
+
+namespace orrery {
+using OrderedJson =
+    nlohmann::ordered_json;  // as base/json.h says; its definition is not needed here
+}
 
 namespace orrery::jinja {
 
@@ -30,7 +36,7 @@ struct Program;
 // rendering takes a few thousand steps.
 struct Limits {
   // About one per node evaluated, element produced, or 32 bytes written.
-  int64_t max_steps = 2'000'000;
+  int64_t max_steps = 1'000'000;
   size_t max_output_bytes = 16 << 20;
   // Nesting of the source, of calls, and of values (the context included). The stack is bounded
   // besides: parsing and rendering run on a thread of 256 KiB.
@@ -77,8 +83,8 @@ class Template {
   static Result<Template> parse(std::string_view source, std::string_view name,
                                 const Limits& limits = {});
 
-  // `context` is an object; its keys are the template's variables. Errors: kInvalidArgument for what
-  // the template refuses (raise_exception, a type error; with the line), kResourceExhausted.
+  // `context` is an object; its keys are the template's variables. Errors: kInvalidArgument for
+  // what the template refuses (raise_exception, a type error; with the line), kResourceExhausted.
   Result<Rendered> render(const OrderedJson& context, const RenderOptions& options = {}) const;
 
   const std::string& name() const;

@@ -242,8 +242,8 @@ std::vector<Text> split_space(const Text& text, int64_t max_splits, bool from_ri
     parts.push_back(from_right ? text.slice(edge, rest.end) : text.slice(rest.begin, edge));
     (from_right ? rest.end : rest.begin) = edge;
   }
-  // What is left, when the splits ran out, keeps the spaces inside it.
-  rest = strip_range(bytes, rest, spaces, kBoth);
+  // What is left, when the splits ran out, keeps its other spaces.
+  rest = strip_range(bytes, rest, spaces, near);
   if (rest.begin != rest.end) {
     parts.push_back(text.slice(rest.begin, rest.end));
   }

@@ -257,7 +257,8 @@ struct MethodObject : Object {
 };
 
 struct CyclerObject : Object {
-  CyclerObject(Value the_items) : Object(Kind::kCycler, the_items.depth() + 1), items(std::move(the_items)) {}
+  CyclerObject(Value the_items)
+      : Object(Kind::kCycler, the_items.depth() + 1), items(std::move(the_items)) {}
   const Value items;  // a tuple, not empty
   size_t position = 0;
 };
