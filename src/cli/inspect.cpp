@@ -14,7 +14,6 @@ namespace {
 struct Report {
   const weights::Checkpoint& checkpoint;
   Result<model::ModelConfig> config;
-  bool known_architecture = false;
   Result<std::unique_ptr<tokenizer::Tokenizer>> tokenizer;
   std::optional<weights::MemoryPlan> plan;
 };
@@ -34,13 +33,10 @@ std::string_view name_of(weights::Checkpoint::Format format) {
 Result<Report> examine(const weights::Checkpoint& checkpoint, std::optional<int64_t> context) {
   Report report{checkpoint,
                 model::parse_model_config(checkpoint.config(), checkpoint.name()),
-                false,
                 llm::load_tokenizer(checkpoint),
                 {}};
   if (!report.config.ok()) return report;
   const model::ModelConfig& c = *report.config;
-  for (const auto name : model::known_architectures())
-    report.known_architecture |= name == c.model_type;
   ASSIGN_OR_RETURN(const auto limits, weights::read_memory_limits());
   const DType kv_dtype = c.torch_dtype == "float32" ? DType::kF32 : DType::kBF16;
   report.plan = weights::plan_memory(checkpoint, {c.n_layers, c.n_kv_heads, c.head_dim, kv_dtype},
@@ -65,7 +61,7 @@ OrderedJson to_json(const Report& r, bool tensors) {
   OrderedJson json = {{"model", r.checkpoint.name()}, {"format", name_of(r.checkpoint.format())}};
   if (r.config.ok()) {
     json["architecture"] = architecture_json(*r.config);
-    json["supported"] = r.known_architecture;
+    json["supported"] = true;
   } else {
     json["architecture"] = nullptr;
     json["supported"] = false;
@@ -111,8 +107,7 @@ void print_architecture(const Report& r, const Style& s) {
     return;
   }
   const model::ModelConfig& c = *r.config;
-  fmt::print("{}architecture{}  {}{}\n", s.bold, s.reset, c.model_type,
-             r.known_architecture ? "" : "  (not supported)");
+  fmt::print("{}architecture{}  {}\n", s.bold, s.reset, c.model_type);
   fmt::print("              {} layers, width {}, ffn {}, {} heads of {} over {} kv heads\n",
              c.n_layers, c.hidden_size, c.intermediate_size, c.n_heads, c.head_dim, c.n_kv_heads);
   fmt::print("              vocabulary {}, trained for {} tokens, embeddings {}\n", c.vocab_size,

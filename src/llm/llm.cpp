@@ -20,15 +20,12 @@ DType kv_dtype_of(const LlmOptions& options, const model::ModelConfig& config) {
   return config.torch_dtype == "float32" ? DType::kF32 : DType::kBF16;
 }
 
-// Ids that the tokenizer can give but the model cannot take, or the other way round, are refused
-// per request; a vocabulary larger than the model's embedding is a broken checkpoint.
-Status check_vocabulary(const tokenizer::Tokenizer& tokenizer, const model::ModelConfig& config,
-                        const std::string& name) {
-  if (tokenizer.vocab_size() > config.vocab_size) {
-    log::warn("{}: the tokenizer has {} ids, the model {}: the ids above cannot be used", name,
-              tokenizer.vocab_size(), config.vocab_size);
-  }
-  return {};
+// Requests with ids that the model lacks are refused; here the person who loads it is told.
+void compare_vocabularies(const tokenizer::Tokenizer& tokenizer, const model::ModelConfig& config,
+                          const std::string& name) {
+  if (tokenizer.vocab_size() <= config.vocab_size) return;
+  log::warn("{}: the tokenizer has {} ids, the model {}: the ids above cannot be used", name,
+            tokenizer.vocab_size(), config.vocab_size);
 }
 
 Status check_memory(const weights::Checkpoint& checkpoint, const model::ModelConfig& config,
@@ -64,7 +61,7 @@ Result<std::unique_ptr<Llm>> Llm::load(const LlmOptions& options,
     ASSIGN_OR_RETURN(llm->tokenizer_, load_tokenizer(checkpoint));
   }
   if (llm->tokenizer_ != nullptr) {
-    RETURN_IF_ERROR(check_vocabulary(*llm->tokenizer_, config, checkpoint.name()));
+    compare_vocabularies(*llm->tokenizer_, config, checkpoint.name());
     ASSIGN_OR_RETURN(llm->chat_template_,
                      load_chat_template(checkpoint, *llm->tokenizer_, options.chat_template));
   }

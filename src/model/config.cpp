@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "model/registry.h"
+
 namespace orrery::model {
 namespace {
 
@@ -123,8 +125,8 @@ void parse_scaling_options(Reader& in, RopeConfig& rope) {
 }
 
 Status check_rope(const RopeConfig& rope, int64_t head_dim, std::string_view where) {
-  if (rope.type == RopeConfig::Type::kLlama3 && rope.high_freq_factor <= rope.low_freq_factor) {
-    return malformed("{}: high_freq_factor: expected above low_freq_factor {}, got {}", where,
+  if (rope.type == RopeConfig::Type::kLlama3 && rope.high_freq_factor < rope.low_freq_factor) {
+    return malformed("{}: high_freq_factor: expected at least low_freq_factor {}, got {}", where,
                      rope.low_freq_factor, rope.high_freq_factor);
   }
   if (rope.type == RopeConfig::Type::kFrequencyFactors &&
@@ -228,6 +230,8 @@ Result<ModelConfig> parse_model_config(const Json& json, std::string_view where)
   Reader in(json, std::string(where));
   ModelConfig c;
   c.model_type = in.text("model_type", "");
+  RETURN_IF_ERROR(in.status());
+  RETURN_IF_ERROR(check_architecture(c.model_type).with_context(where));
   c.hidden_size = in.integer("hidden_size", std::nullopt, 1, kMaxDim);
   c.intermediate_size = in.integer("intermediate_size", std::nullopt, 1, kMaxDim);
   c.n_layers = in.integer("num_hidden_layers", std::nullopt, 1, 4096);

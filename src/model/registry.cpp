@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 
 namespace orrery::model {
@@ -27,6 +28,13 @@ std::vector<std::string_view> known_architectures() {
   return names;
 }
 
+Status check_architecture(std::string_view model_type) {
+  const std::vector<std::string_view> known = known_architectures();
+  if (std::find(known.begin(), known.end(), model_type) != known.end()) return {};
+  return unsupported("model_type: expected one of {}, got \"{}\"", fmt::join(known, ", "),
+                     model_type);
+}
+
 Result<std::unique_ptr<Model>> load_model(const weights::Checkpoint& checkpoint,
                                           const ModelConfig& config,
                                           const kernels::Kernels& kernels,
@@ -38,8 +46,7 @@ Result<std::unique_ptr<Model>> load_model(const weights::Checkpoint& checkpoint,
     RETURN_IF_ERROR(loader.status());
     return model;
   }
-  return unsupported("model_type: expected one of {}, got \"{}\"",
-                     fmt::join(known_architectures(), ", "), config.model_type);
+  return check_architecture(config.model_type);
 }
 
 }  // namespace orrery::model

@@ -14,6 +14,8 @@ namespace orrery::model {
 
 // model_type values that load_model knows.
 std::vector<std::string_view> known_architectures();
+// Errors: kUnsupported, with the list of those we know.
+Status check_architecture(std::string_view model_type);
 
 // Builds the model: every weight is found, checked for its shape and packed for `kernels`. `config`
 // comes from parse_model_config, with max_model_len set. `progress` (may be empty) is called with

@@ -33,7 +33,8 @@ void scale_llama3(const RopeConfig& r, std::vector<double>& freq) {
   for (double& f : freq) {
     const double wavelength = 2 * std::numbers::pi / f;
     if (wavelength < trained / r.high_freq_factor) continue;
-    if (wavelength > trained / r.low_freq_factor) {
+    // Factors that are equal leave nothing between.
+    if (wavelength > trained / r.low_freq_factor || r.high_freq_factor == r.low_freq_factor) {
       f /= r.factor;
     } else {
       const double smooth =
