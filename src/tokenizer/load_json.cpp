@@ -234,7 +234,13 @@ class JsonLoader {
     if (ids[0].has_value() && ids[1].has_value()) {
       merged_.assign(left);
       merged_.append(right.substr(std::min(prefix_size, right.size())));
-      ids[2] = vocab.find(merged_);
+      // Files list merges in the order of their results: most often the result is that of the merge
+      // before, or the next id, which is found without a table in memory that the cache lacks.
+      for (const TokenId guess : {last_merged_, last_merged_ + 1}) {
+        if (vocab.has(guess) && vocab.token(guess) == merged_) ids[2] = guess;
+      }
+      if (!ids[2].has_value()) ids[2] = vocab.find(merged_);
+      last_merged_ = ids[2].value_or(last_merged_);
     }
     return ids;
   }
@@ -479,6 +485,7 @@ class JsonLoader {
   std::unordered_map<std::string, size_t> added_index_;  // by content
   std::vector<double> scores_;
   std::string merged_;
+  TokenId last_merged_ = -1;
   bool on_bytes_ = false;
 };
 
