@@ -1,7 +1,7 @@
 // The name of a KV block's content: a hash chained over all tokens up to the block's end.
 //
-// The content is compared when a name is found (prefix_cache.h), so that a collision costs a miss
-// and never an answer; hence any function will do, and the default is a fast one.
+// The content is compared when a name is found (prefix_cache.h), so that a collision costs time and
+// never an answer; hence any function will do, and the default is a fast one.
 #pragma once
 
 #include <cstdint>
@@ -28,5 +28,9 @@ using BlockHashFunction = BlockHash (*)(const BlockHash& parent, std::span<const
 
 BlockHash xxh3_128(const BlockHash& parent, std::span<const int32_t> tokens,
                    const PrefixSpace& space);
+
+// The first 128 bits of SHA-256 of parent, space (each number little-endian) and tokens.
+BlockHash sha256(const BlockHash& parent, std::span<const int32_t> tokens,
+                 const PrefixSpace& space);
 
 }  // namespace orrery::engine

@@ -22,13 +22,21 @@ PrefixCache::Key key(const std::vector<int32_t>& tokens, PrefixNode parent = 0,
 TEST(BlockHash, DependsOnParentTokensSaltAndAdapter) {
   const auto a = tokens_from(0);
   const auto b = tokens_from(1);
-  const BlockHash base = xxh3_128({}, a, {});
-  EXPECT_EQ(base, xxh3_128({}, a, {}));
-  EXPECT_NE(base, xxh3_128({}, b, {}));
-  EXPECT_NE(base, xxh3_128({1, 0}, a, {}));
-  EXPECT_NE(base, xxh3_128({0, 1}, a, {}));
-  EXPECT_NE(base, xxh3_128({}, a, {1, 0}));
-  EXPECT_NE(base, xxh3_128({}, a, {0, 1}));
+  for (const BlockHashFunction hash : {xxh3_128, sha256}) {
+    const BlockHash base = hash({}, a, {});
+    EXPECT_EQ(base, hash({}, a, {}));
+    EXPECT_NE(base, hash({}, b, {}));
+    EXPECT_NE(base, hash({1, 0}, a, {}));
+    EXPECT_NE(base, hash({0, 1}, a, {}));
+    EXPECT_NE(base, hash({}, a, {1, 0}));
+    EXPECT_NE(base, hash({}, a, {0, 1}));
+  }
+}
+
+// The expected number is Python's hashlib.sha256 of the same 96 bytes.
+TEST(BlockHash, IsSha256WhenAsked) {
+  const BlockHash expected = {0x0e2e2ffded2bf2dc, 0x7869a6907ecfa91b};
+  EXPECT_EQ(sha256({1, 2}, tokens_from(100), {3, 4}), expected);
 }
 
 TEST(PrefixCache, FindsWhatWasEntered) {

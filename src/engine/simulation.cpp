@@ -30,7 +30,7 @@ SchedulerOptions random_options(SimulationRandom& random, Fault fault) {
   options.static_batches = random.percent(10);
   options.kv.num_blocks = random.between(10, 40);
   options.kv.fault = fault;
-  if (random.percent(30)) options.kv.hash = hash_of_4_bits;
+  options.kv.hash = random.percent(30) ? hash_of_4_bits : (random.percent(10) ? sha256 : xxh3_128);
   if (random.percent(10)) options.kv.sliding_window = random.between(2, 40);
   if (random.percent(15)) options.kv.enable_prefix_caching = false;
   if (random.percent(8)) {
