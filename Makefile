@@ -13,8 +13,8 @@ build: ## leave the program in build/orrery
 	@tools/build.sh release orrery
 
 demo: build ## install what is missing, build, generate text from the embedded model
-	@echo "== build/orrery run demo -p '$(PROMPT)'"
-	@build/orrery run demo -p '$(PROMPT)' --max-tokens 120
+	@echo "== build/orrery run demo -p '$(PROMPT)' --temperature 0.7 --top-k 40 --seed 1"
+	@build/orrery run demo -p '$(PROMPT)' --max-tokens 120 --temperature 0.7 --top-k 40 --seed 1
 
 test: ## install what is missing, build, run the whole test suite
 	@tools/build.sh release
