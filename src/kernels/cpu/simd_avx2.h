@@ -21,6 +21,7 @@ struct I16 {
 constexpr int kTileRows = 6;
 constexpr int kTileVectors = 1;
 constexpr int kTileItems = 6;  // of attention, by the same count
+constexpr bool kOneRowInRegisters = true;
 
 ORRERY_INLINE F16 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
 ORRERY_INLINE F16 broadcast(float x) {

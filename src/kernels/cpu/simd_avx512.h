@@ -35,6 +35,7 @@ struct I16 {
 constexpr int kTileRows = 12;
 constexpr int kTileVectors = 2;
 constexpr int kTileItems = 12;  // of attention: 12 chains cover two FMAs a cycle with latency 4
+constexpr bool kOneRowInRegisters = true;
 
 ORRERY_INLINE F16 zero() { return {_mm512_setzero_ps()}; }
 ORRERY_INLINE F16 broadcast(float x) { return {_mm512_set1_ps(x)}; }

@@ -21,6 +21,7 @@ struct I16 {
 constexpr int kTileRows = 2;
 constexpr int kTileVectors = 1;
 constexpr int kTileItems = 2;
+constexpr bool kOneRowInRegisters = false;  // there are none
 
 // Calls, not inlined: sixteen lanes unrolled at every use would take the compiler minutes, and a
 // call costs little beside sixteen calls of fmaf.
