@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from export import prompt_ids
 from train import CONTEXT, MIXTURE
 
+MAX_DOCUMENTS = 100  # of a stream, evenly spread: keeps the evaluation near a minute on two cores
 SAMPLE_PROMPTS: list[str | list[str]] = [
     "Once upon a time there was a little girl who",
     "The fox looked at the rabbit and said,",
@@ -34,7 +35,8 @@ def stream_loss(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
     """Mean loss per predicted token, their count, bits per byte; each document from its own bos."""
     arrays = np.load(path)
     starts, total, count, size = arrays["starts"], 0.0, 0, 0
-    for begin, end in zip(starts[:-1], starts[1:]):
+    documents = list(zip(starts[:-1], starts[1:]))
+    for begin, end in documents[::math.ceil(len(documents) / MAX_DOCUMENTS)]:
         ids = torch.from_numpy(arrays["tokens"][begin:min(end, begin + CONTEXT)].astype(np.int64))
         logits = model(ids[None, :-1]).logits[0]
         total += float(F.cross_entropy(logits, ids[1:], reduction="sum"))
