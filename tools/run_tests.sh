@@ -16,7 +16,9 @@ status=0
 if [ -t 1 ]; then
   run --progress "$@" || status=$?
 else
-  run "$@" 2>&1 | grep --line-buffered -vE '^ +Start +[0-9]+: |^$' || status=$?
+  # One line per test, without the dots that pad every name to the longest.
+  run "$@" 2>&1 | grep --line-buffered -vE '^ +Start +[0-9]+: |^$' |
+    sed -u -E 's/^( *[0-9]+\/[0-9]+ Test +#[0-9]+: .*[^.]) ?\.{3,} */\1  /; s/  # GetParam\(\) = .*  ( *Passed|\*\*\*)/  \1/' || status=$?
 fi
 
 total=0 failed=0 skipped=0
