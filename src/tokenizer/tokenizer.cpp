@@ -113,6 +113,17 @@ Status Pipeline::finish(std::vector<AddedToken> added_tokens, std::string_view w
   return {};
 }
 
+namespace {
+
+// Of equal strings with different ids only the one that the vocabulary finds counts.
+void add_token(const Vocab& vocab, std::string_view token, int64_t id, std::string_view key,
+               StringTable& table) {
+  const auto value = static_cast<TokenId>(id);
+  if (!table.insert(key, value) && vocab.find(token) == value) table.assign(key, value);
+}
+
+}  // namespace
+
 StringTable byte_level_table(Pipeline& pipeline) {
   const Vocab& vocab = pipeline.vocab;
   size_t total = 0;
@@ -122,11 +133,9 @@ StringTable byte_level_table(Pipeline& pipeline) {
   table.reserve(static_cast<size_t>(vocab.count()));
   for (int64_t id = 0; id < vocab.size(); ++id) {
     const std::string_view token = vocab.token(id);
-    // Of equal strings with different ids only the one that is found by name counts.
-    if (token.empty() || vocab.find(token) != id) continue;
     const size_t begin = pipeline.raw_bytes.size();
-    if (!decode_byte_level(token, pipeline.raw_bytes)) continue;
-    table.assign(std::string_view(pipeline.raw_bytes).substr(begin), static_cast<TokenId>(id));
+    if (token.empty() || !decode_byte_level(token, pipeline.raw_bytes)) continue;
+    add_token(vocab, token, id, std::string_view(pipeline.raw_bytes).substr(begin), table);
   }
   return table;
 }
@@ -136,7 +145,7 @@ StringTable spelling_table(const Vocab& vocab) {
   table.reserve(static_cast<size_t>(vocab.count()));
   for (int64_t id = 0; id < vocab.size(); ++id) {
     const std::string_view token = vocab.token(id);
-    if (vocab.has(id) && vocab.find(token) == id) table.assign(token, static_cast<TokenId>(id));
+    if (vocab.has(id)) add_token(vocab, token, id, token, table);
   }
   return table;
 }
