@@ -148,7 +148,8 @@ bool Interpreter::bind_macro(const MacroDef& def, Args& args, Activation& activa
     activation.slots[def.caller_slot] =
         caller.is_missing() || caller.is_none() ? undefined("No caller defined") : caller;
   }
-  const std::string_view name = def.anonymous ? "caller" : name_of(def.name);
+  const std::string_view name =
+      def.anonymous ? std::string_view("caller") : std::string_view(name_of(def.name));
   if (def.uses_kwargs) {
     activation.slots[def.kwargs_slot] = dict(std::move(args.keywords));
   } else if (!args.keywords.empty()) {

@@ -36,8 +36,9 @@ bool is_markup(const Value& value) { return value.is_string() && value.string().
 
 Value cased(Interpreter& vm, const Call& call, Case to) {
   const Text text = to_text(vm, call[0]);
-  return vm.charge_chars(text.size()) ? vm.text(change_case(text, to), is_markup(call[0]))
-                                      : Value();
+  // Mapping a character beyond ASCII takes two binary searches.
+  return vm.charge(text.size() / 2 + 1) ? vm.text(change_case(text, to), is_markup(call[0]))
+                                        : Value();
 }
 Value upper(Interpreter& vm, Call& call) { return cased(vm, call, Case::kUpper); }
 Value lower(Interpreter& vm, Call& call) { return cased(vm, call, Case::kLower); }
@@ -45,7 +46,7 @@ Value capitalize(Interpreter& vm, Call& call) { return cased(vm, call, Case::kCa
 
 Value title(Interpreter& vm, Call& call) {
   const Text text = to_text(vm, call[0]);
-  return vm.charge_chars(text.size()) ? vm.text(title_filter(text)) : Value();
+  return vm.charge(text.size() / 2 + 1) ? vm.text(title_filter(text)) : Value();
 }
 
 Value trim(Interpreter& vm, Call& call) {

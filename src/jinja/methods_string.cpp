@@ -42,7 +42,8 @@ namespace {
 bool is_markup(const Call& call) { return call[0].string().markup; }
 
 Value cased(Interpreter& vm, const Call& call, Case to) {
-  return vm.charge_chars(call[0].text().size())
+  // Mapping a character beyond ASCII takes two binary searches.
+  return vm.charge(call[0].text().size() / 2 + 1)
              ? vm.text(change_case(call[0].text(), to), is_markup(call))
              : Value();
 }

@@ -60,13 +60,12 @@ bool equal_dicts(Interpreter& vm, const DictObject& a, const DictObject& b) {
   return true;
 }
 
-constexpr int kUnordered = 2;  // NaN
-constexpr int kNoOrder = 3;    // a type error, or a budget
+constexpr int kNoOrder = 3;  // a type error, or a budget
 
 int order_items(Interpreter& vm, const std::vector<Value>& a, const std::vector<Value>& b,
                 const char* op);
 
-// -1, 0, 1, kUnordered, kNoOrder
+// -1, 0, 1, 2 if unordered (NaN), kNoOrder
 int order(Interpreter& vm, const Value& a, const Value& b, const char* op) {
   if (!vm.enter()) {
     return kNoOrder;

@@ -14,21 +14,23 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const OrderedJson kDefault = OrderedJson::parse(
       R"({"s": "Qé <|x|>", "n": 3, "f": 2.5, "l": [3, 1, "a", null], "d": {"k": [1], "b": {"c": "z"}},
           "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": null}]})");
-  OrderedJson context = kDefault;
+  OrderedJson own;
+  const OrderedJson* context = &kDefault;
   if (end != std::string_view::npos) {
     Result<OrderedJson> parsed = parse_ordered_json(input.substr(end + 1), "context");
     if (parsed.ok() && parsed->is_object()) {
-      context = std::move(parsed).value();
+      own = std::move(parsed).value();
+      context = &own;
     }
   }
   jinja::RenderOptions options;
-  options.limits.max_steps = 20'000;
+  options.limits.max_steps = 5'000;
   options.now_unix_seconds = 1721995200;
   const Result<jinja::Template> parsed = jinja::Template::parse(source, "fuzz", options.limits);
   if (!parsed.ok()) {
     return 0;
   }
-  const Result<jinja::Rendered> rendered = parsed->render(context, options);
+  const Result<jinja::Rendered> rendered = parsed->render(*context, options);
   if (rendered.ok()) {
     // The segments are the text, in order.
     size_t total = 0;

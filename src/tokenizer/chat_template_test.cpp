@@ -74,18 +74,13 @@ TEST(ChatTemplate, RendersTheGoldenCorpusFromRequests) {
     if (source.find("documents") != std::string::npos) {
       continue;  // the goldens left the variable undefined, a request makes it null
     }
-    for (const char* key : {"messages", "tools", "bos_token", "eos_token"}) {
-      // What is left are the kwargs.
-      if (std::string_view(key) != "bos_token" && std::string_view(key) != "eos_token") {
-        context.erase(key);
-      }
-    }
     const auto bos = context["bos_token"].get<std::string>();
     const auto eos = context["eos_token"].get<std::string>();
-    context.erase("bos_token");
-    context.erase("eos_token");
-    context.erase("add_generation_prompt");
-    request.kwargs = context;
+    for (const char* key :
+         {"messages", "tools", "bos_token", "eos_token", "add_generation_prompt"}) {
+      context.erase(key);
+    }
+    request.kwargs = context;  // what is left
     const Result<ChatTemplate> parsed = ChatTemplate::parse(source, bos, eos, name);
     const Result<jinja::Rendered> got =
         parsed.ok() ? parsed->render(request) : Result<jinja::Rendered>(parsed.status());
