@@ -89,6 +89,12 @@ if(ORRERY_TESTS AND NOT CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
   target_precompile_headers(orrery_test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h> <nlohmann/json.hpp> <fmt/format.h>)
 endif()
 
+# Sanitizers make the longest tests several times longer.
+set(ORRERY_TEST_SECONDS 300)
+if(ORRERY_SANITIZE)
+  set(ORRERY_TEST_SECONDS 1500)
+endif()
+
 #   orrery_test(<program> SOURCES <file>... LINK <library>...)
 function(orrery_test program)
   cmake_parse_arguments(TEST "" "" "SOURCES;LINK" ${ARGN})
@@ -100,5 +106,5 @@ function(orrery_test program)
     target_precompile_headers(${program} REUSE_FROM orrery_test_headers)
   endif()
   gtest_discover_tests(${program} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} DISCOVERY_MODE PRE_TEST
-                       PROPERTIES TIMEOUT 300)
+                       PROPERTIES TIMEOUT ${ORRERY_TEST_SECONDS})
 endfunction()
