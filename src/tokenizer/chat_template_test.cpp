@@ -93,6 +93,31 @@ TEST(ChatTemplate, RendersTheGoldenCorpusFromRequests) {
   EXPECT_GT(rendered, 200);
 }
 
+// The vendor's own renderings, which write spaces as U+2581. Its third sample with this template
+// differs from Python's jinja2 too.
+TEST(ChatTemplate, WritesWhatTheVendorOfMistralWrites) {
+  SKIP_WITHOUT_DATA();
+  const std::string dir = test_data_dir() + "/chat_templates/";
+  const Result<ChatTemplate> parsed =
+      ChatTemplate::parse(read_file(dir + "mistral-common/v3_spm.jinja"), "<s>", "</s>", "v3_spm");
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  for (const char* sample : {"no_tools", "several_calls"}) {
+    const std::string folder = dir + "mistral-samples/" + sample;
+    const OrderedJson json = OrderedJson::parse(read_file(folder + "/sample.json"));
+    ChatRequest request;
+    request.messages = json["messages"];
+    request.tools = json["tools"];
+    const Result<jinja::Rendered> rendered = parsed->render(request);
+    ASSERT_TRUE(rendered.ok()) << rendered.status().message();
+    std::string expected = read_file(folder + "/text_v3.txt");
+    for (size_t at = expected.find("\u2581"); at != std::string::npos;
+         at = expected.find("\u2581", at)) {
+      expected.replace(at, 3, " ");
+    }
+    EXPECT_EQ(rendered->text, expected) << sample;
+  }
+}
+
 TEST(ChatTemplate, PicksTheTemplateForToolsFromAList) {
   const OrderedJson list = OrderedJson::parse(
       R"([{"name": "default", "template": "plain"}, {"name": "tool_use", "template": "tools"}])");
