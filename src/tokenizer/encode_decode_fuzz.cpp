@@ -99,7 +99,7 @@ Subject metaspace() {
 }
 
 Subject unigram() {
-  Json vocab = {{"<unk>", 0.0}};
+  Json vocab = Json::array({Json::array({"<unk>", 0.0})});
   for (const std::string piece : {"▁", "t", "h", "e", "a", "the", "▁the", "aa", "é", "中文"}) {
     vocab.push_back({piece, -static_cast<double>(vocab.size())});
   }
