@@ -26,7 +26,8 @@ KvUsage KvCacheManager::usage() const {
 
 void KvCacheManager::prepare(Request& request) const {
   const auto max_blocks = static_cast<size_t>(blocks_to_hold(request.max_kv_tokens()));
-  request.token_ids.reserve(static_cast<size_t>(request.num_prompt_tokens + request.max_tokens));
+  request.token_ids.reserve(static_cast<size_t>(request.num_prompt_tokens) +
+                            static_cast<size_t>(request.max_tokens));
   request.kv.block_table.reserve(max_blocks);
   if (!options_.enable_prefix_caching) return;
   request.kv.block_hashes.reserve(max_blocks);

@@ -28,7 +28,8 @@ int32_t SimulationModel::first_seen(int32_t position) const {
 
 uint64_t& SimulationModel::slot(const Request& request, int32_t position) {
   const int32_t block = request.kv.block_table[static_cast<size_t>(position / kBlockSize)];
-  return slots_[static_cast<size_t>(block * kBlockSize + position % kBlockSize)];
+  return slots_[static_cast<size_t>(block) * kBlockSize +
+                static_cast<size_t>(position % kBlockSize)];
 }
 
 Result<std::vector<StepOutput>> SimulationModel::run(const StepPlan& plan,
