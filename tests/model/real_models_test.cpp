@@ -138,8 +138,10 @@ TEST_F(TinyStories, RecordedTextsOfEveryFormatAreOurChoicesUpToNearTies) {
   struct Format {
     std::string name;
     double tolerance;  // of a logit
+    int misses;        // tokens that may be further off
   };
-  for (const Format& format : {Format{"f32", 0.02}, {"F16", 0.02}, {"Q8_0", 0.3}, {"Q4_0", 0.3}}) {
+  for (const Format& format :
+       {Format{"f32", 0.02, 0}, {"F16", 0.02, 0}, {"Q8_0", 0.1, 0}, {"Q4_0", 0.3, 1}}) {
     const auto llm = load_llm(dir_ + "/gguf/tinystories-656k-" + format.name + ".gguf", "float32");
     ASSERT_NE(llm, nullptr);
     double worst = 0;
@@ -163,7 +165,9 @@ TEST_F(TinyStories, RecordedTextsOfEveryFormatAreOurChoicesUpToNearTies) {
         logits = runner->append({&next.id, 1}, engine::LogitsOf::kLastToken);
       }
     }
-    EXPECT_LE(misses, tokens / 100) << format.name;
+    // One token of Q4_0 misses by 1.49, for a reason not known; the recording has texts, not ids,
+    // so it may have been spelled with other tokens.
+    EXPECT_LE(misses, format.misses) << format.name;
     std::cout << format.name << ": " << first_choices << " of " << tokens
               << " tokens are our first choice, the worst misses by " << worst << "\n";
   }
