@@ -288,11 +288,13 @@ TEST(Limits, OrdinaryChatsStayFarBelowTheStepLimit) {
     messages.push_back({{"role", i % 2 == 0 ? "user" : "assistant"},
                         {"content", repeat("A sentence of some length. ", 40)}});
   }
-  const Status status = run(
+  const Result<Template> parsed = Template::parse(
       "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content|trim + "
       "'<|im_end|>\\n' }}{% if not loop.last and m.role == 'user' %}{{ m.content.split('.')[0] }}"
       "{% endif %}{% endfor %}",
-      {{"messages", messages}});
+      "chat");
+  ASSERT_TRUE(parsed.ok());
+  const Status status = parsed->render({{"messages", messages}}, RenderOptions()).status();
   EXPECT_TRUE(status.ok()) << status.message();
 }
 
