@@ -24,6 +24,7 @@ enum class StatusCode {
   kUnsupported,        // valid, but we do not do it
   kResourceExhausted,  // memory, blocks, budgets
   kIo,                 // the operating system said no
+  kUnavailable,        // not now: a queue is full, or we are stopping
   kInternal,
 };
 
@@ -65,6 +66,10 @@ Status unsupported(fmt::format_string<Args...> format, Args&&... args) {
 template <typename... Args>
 Status resource_exhausted(fmt::format_string<Args...> format, Args&&... args) {
   return {StatusCode::kResourceExhausted, fmt::format(format, std::forward<Args>(args)...)};
+}
+template <typename... Args>
+Status unavailable(fmt::format_string<Args...> format, Args&&... args) {
+  return {StatusCode::kUnavailable, fmt::format(format, std::forward<Args>(args)...)};
 }
 template <typename... Args>
 Status io_error(fmt::format_string<Args...> format, Args&&... args) {

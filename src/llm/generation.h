@@ -19,8 +19,8 @@ struct GenerationParams {
   bool skip_special_tokens = true;  // in the text; ids are always complete
 };
 
-enum class FinishReason { kStop, kLength, kAbort };
-std::string_view name_of(FinishReason reason);  // "stop", "length", "abort"
+enum class FinishReason { kStop, kLength, kAbort, kError };
+std::string_view name_of(FinishReason reason);  // "stop", "length", "abort", "error"
 
 // Log-probability of a prompt token given those before it.
 struct PromptLogprob {
