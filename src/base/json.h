@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -19,9 +20,13 @@ inline constexpr size_t kMaxJsonDepth = 256;
 // when `unique_keys`, and invalid UTF-8. `where` names the file or field in messages.
 Result<Json> parse_json(std::string_view text, std::string_view where,
                         size_t max_depth = kMaxJsonDepth, bool unique_keys = false);
-// The same, objects keeping the order of their keys.
+// The same, objects keeping the order of their keys; of a key that comes twice, the later value.
+// Also kMalformed for more than `max_values` values in all: a value takes at most 100 bytes beside
+// its text. Linear in the text, up to a logarithm in the keys of one object; but looking up one
+// key of an OrderedJson takes time linear in its keys.
 Result<OrderedJson> parse_ordered_json(std::string_view text, std::string_view where,
-                                       size_t max_depth = kMaxJsonDepth);
+                                       size_t max_depth = kMaxJsonDepth,
+                                       size_t max_values = SIZE_MAX);
 
 // One line of JSON; invalid UTF-8 becomes U+FFFD, NaN and infinity become null.
 std::string dump_json(const Json& json);
