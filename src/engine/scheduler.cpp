@@ -129,6 +129,8 @@ void Scheduler::advance(Request& request, int32_t num_tokens, const StepOutput* 
     finish(request, output->finish);
   } else if (request.num_output_tokens() == request.max_tokens) {
     finish(request, FinishReason::kLength);
+  } else if (options_.recompute_each_step) {
+    request.num_computed_tokens = 0;
   }
 }
 
@@ -224,6 +226,10 @@ Result<std::unique_ptr<Scheduler>> Scheduler::create(SchedulerOptions options,
         "max_num_batched_tokens: expected at least max_num_seqs ({}), got {}: each running request "
         "needs one token a step",
         options.max_num_seqs, options.max_num_batched_tokens);
+  }
+  if (options.recompute_each_step &&
+      (options.kv.enable_prefix_caching || options.kv.sliding_window > 0)) {
+    return invalid_argument("recompute each step: expected no prefix caching and no window");
   }
   options.kv.max_model_len = options.max_model_len;
   if (options.kv.reservation == KvReservation::kContiguous) {

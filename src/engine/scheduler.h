@@ -39,7 +39,10 @@ struct SchedulerOptions {
   int32_t max_times_passed = 16;  // admissions before which a waiting request may be passed over
   bool static_batches = false;    // admit only when nobody runs, to measure what continuous
                                   // batching is worth
-  KvCacheOptions kv;              // its max_model_len is set from the one above
+  // Forget keys and values after each token, to measure what keeping them is worth; only without
+  // prefix caching and sliding window.
+  bool recompute_each_step = false;
+  KvCacheOptions kv;  // its max_model_len is set from the one above
 };
 
 class Scheduler {

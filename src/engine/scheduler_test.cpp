@@ -249,6 +249,21 @@ TEST_F(SchedulerTest, WaitsForTheLongestWithStaticBatches) {
   EXPECT_THAT(ids(schedule()), ElementsAre(3));
 }
 
+TEST_F(SchedulerTest, ComputesTheWholeSequenceAtEachTokenWhenAsked) {
+  SchedulerOptions options = small();
+  options.recompute_each_step = true;
+  EXPECT_FALSE(Scheduler::create(options, log_).ok());  // a cached prefix would spare the work
+  options.kv.enable_prefix_caching = false;
+  create(options);
+  add(request(1, 20, 3));
+  for (int32_t length = 20; length < 23; ++length) {
+    const StepPlan& plan = schedule();
+    EXPECT_EQ(scheduled(plan, 1), length);
+    update(plan);
+  }
+  EXPECT_FALSE(scheduler_->has_unfinished());
+}
+
 TEST_F(SchedulerTest, ReservesTheWholeLengthInOnePieceWhenAsked) {
   SchedulerOptions options = small();
   options.kv.reservation = KvReservation::kContiguous;
