@@ -1,11 +1,11 @@
 #include "base/thread_pool.h"
 
 #include <sched.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
-
-#include "base/check.h"
+#include <system_error>
 
 namespace orrery {
 namespace {
@@ -41,15 +41,20 @@ bool spin_until(const Done& done) {
 
 ThreadPool::ThreadPool(int num_threads) {
   if (num_threads <= 0) num_threads = usable_cpus();
+  num_threads = std::min(num_threads, static_cast<int>(kInside));
   workers_.reserve(static_cast<size_t>(num_threads - 1));
-  for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this] { work(); });
+  try {
+    for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this] { work(); });
+  } catch (const std::system_error& error) {
+    spdlog::warn("expected {} threads, the system granted {}: {}", num_threads, workers_.size() + 1,
+                 error.what());
+  }
 }
 
 ThreadPool::~ThreadPool() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
-    generation_.fetch_add(1, std::memory_order_release);
   }
   wake_.notify_all();
   for (std::thread& worker : workers_) worker.join();
@@ -67,16 +72,23 @@ void ThreadPool::run(int64_t n, int64_t grain, Call call, const void* body) {
   n_ = n;
   grain_ = grain;
   next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  {
-    const std::lock_guard lock(mutex_);
-    generation_.fetch_add(1, std::memory_order_release);
-  }
-  wake_.notify_all();
+  const uint64_t loop = (gate_.load(std::memory_order_relaxed) >> kLoopShift) + 1;
+  gate_.store(loop << kLoopShift | kOpen);  // ordered before the look at who sleeps
+  wake((n + grain - 1) / grain);
   take_chunks();
-  const auto finished = [this] { return busy_.load(std::memory_order_acquire) == 0; };
+  gate_.fetch_and(~kOpen, std::memory_order_acq_rel);
+  const auto finished = [this] { return (gate_.load(std::memory_order_acquire) & kInside) == 0; };
   // A worker that lost its CPU may need long: give it ours instead of spinning against it.
   while (!spin_until(finished)) std::this_thread::yield();
+}
+
+void ThreadPool::wake(int64_t num_chunks) {
+  if (num_sleeping_.load() == 0) return;
+  // Whoever counts itself as sleeping holds the mutex until it really does.
+  { const std::lock_guard lock(mutex_); }
+  const int64_t useful = num_chunks - 1;  // one chunk is the caller's
+  if (useful >= static_cast<int64_t>(workers_.size())) return wake_.notify_all();
+  for (int64_t i = 0; i < useful; ++i) wake_.notify_one();
 }
 
 void ThreadPool::take_chunks() {
@@ -87,18 +99,30 @@ void ThreadPool::take_chunks() {
   }
 }
 
+// True once for each loop that a worker finds open.
+bool ThreadPool::enter(uint64_t& seen) {
+  uint64_t gate = gate_.load();
+  while ((gate & kOpen) != 0 && gate >> kLoopShift != seen) {
+    if (!gate_.compare_exchange_weak(gate, gate + 1)) continue;
+    seen = gate >> kLoopShift;
+    return true;
+  }
+  return false;
+}
+
 void ThreadPool::work() {
   uint64_t seen = 0;
   for (;;) {
-    const auto changed = [&] { return generation_.load(std::memory_order_acquire) != seen; };
-    if (!spin_until(changed)) {
+    const auto called = [&] { return stop_ || enter(seen); };
+    if (!spin_until(called)) {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, changed);
+      ++num_sleeping_;  // ordered before the last look at the gate
+      wake_.wait(lock, called);
+      --num_sleeping_;
     }
-    seen = generation_.load(std::memory_order_acquire);
     if (stop_) return;
     take_chunks();
-    busy_.fetch_sub(1, std::memory_order_release);
+    gate_.fetch_sub(1, std::memory_order_release);
   }
 }
 

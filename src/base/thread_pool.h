@@ -3,9 +3,10 @@
 // parallel_for(n, body) calls body(begin, end) on disjoint ranges that cover [0, n), on the calling
 // thread and the workers, and returns when all are done. The split decides only who computes what,
 // never the order of an addition, so results do not depend on the number of threads. Workers wait
-// by spinning for about 20 microseconds and then sleep: a busy neighbour is not starved. One
-// parallel_for at a time per pool; body must not throw and must not call parallel_for of the same
-// pool.
+// by spinning for about 20 microseconds and then sleep: a busy neighbour is not starved. Nor does a
+// busy neighbour stop a loop: a worker whose CPU is taken when a loop begins and that has not come
+// when the last chunk is given out is not waited for. One parallel_for at a time per pool; body
+// must not throw and must not call parallel_for of the same pool.
 #pragma once
 
 #include <atomic>
@@ -21,7 +22,7 @@ namespace orrery {
 class ThreadPool {
  public:
   // `num_threads` counts the caller; 1 means no workers. 0 means one per CPU that this process may
-  // use.
+  // use. Fewer, with a warning, if the system grants no more.
   explicit ThreadPool(int num_threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -45,20 +46,28 @@ class ThreadPool {
   void run(int64_t n, int64_t grain, Call call, const void* body);
   void work();
   void take_chunks();
+  bool enter(uint64_t& seen);
+  void wake(int64_t num_chunks);
+
+  // The gate of the loop in progress: its number, whether workers may still come, and how many are
+  // inside.
+  static constexpr uint64_t kInside = 0xffff;
+  static constexpr uint64_t kOpen = 0x10000;
+  static constexpr int kLoopShift = 17;
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::atomic<uint64_t> generation_{0};  // one more for each loop; workers wait for a change
+  std::atomic<uint64_t> gate_{0};
+  std::atomic<int> num_sleeping_{0};
   std::atomic<bool> stop_{false};
 
-  // The loop in progress. Written by the caller before generation_ moves.
+  // The loop in progress. Written by the caller while nobody is inside and the gate is closed.
   Call call_ = nullptr;
   const void* body_ = nullptr;
   int64_t n_ = 0;
   int64_t grain_ = 1;
   std::atomic<int64_t> next_{0};
-  std::atomic<int> busy_{0};  // workers that have not finished the loop
 };
 
 }  // namespace orrery

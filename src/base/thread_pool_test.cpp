@@ -1,8 +1,13 @@
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
-#include <numeric>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include "base/sanitizers.h"
 
 namespace orrery {
 namespace {
@@ -30,6 +35,34 @@ TEST(ThreadPool, ManyShortLoopsInARow) {
     pool.parallel_for(4, 1, [&](int64_t begin, int64_t end) { sum += end - begin; });
   EXPECT_EQ(sum, 20000);
 }
+
+TEST(ThreadPool, SleepingWorkersComeBack) {
+  ThreadPool pool(4);
+  for (int round = 0; round < 50; ++round) {
+    std::this_thread::sleep_for(std::chrono::microseconds(round * 4));  // some spin, some sleep
+    std::atomic<int64_t> sum{0};
+    pool.parallel_for(1000, 10, [&](int64_t begin, int64_t end) { sum += end - begin; });
+    ASSERT_EQ(sum, 1000);
+  }
+}
+
+#if !ORRERY_SANITIZED  // their shadow memory does not fit a limited address space
+TEST(ThreadPool, WorksWithFewerThreadsThanAskedFor) {
+  // An address space that holds few of the 8 MiB stacks.
+  EXPECT_EXIT(
+      {
+        rlimit few{};
+        getrlimit(RLIMIT_AS, &few);
+        few.rlim_cur = 256 << 20;
+        setrlimit(RLIMIT_AS, &few);
+        ThreadPool pool(4096);
+        std::atomic<int64_t> sum{0};
+        pool.parallel_for(1000, 1, [&](int64_t begin, int64_t end) { sum += end - begin; });
+        std::_Exit(sum == 1000 && pool.num_threads() < 4096 ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+#endif
 
 }  // namespace
 }  // namespace orrery

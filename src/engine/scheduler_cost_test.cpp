@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/sanitizers.h"
 #include "engine/scheduler_for_tests.h"
 
 namespace {
@@ -73,7 +74,7 @@ TEST_F(SchedulerCost, AllocatesNothingInAStepThatAdmitsNobody) {
   EXPECT_EQ(outputs.size(), 256U);
 }
 
-#if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(NDEBUG) && !ORRERY_SANITIZED
 
 TEST_F(SchedulerCost, SchedulesTenThousandWaitingAnd256RunningInUnder200Microseconds) {
   create_quiet(large());

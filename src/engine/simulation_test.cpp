@@ -5,13 +5,15 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/sanitizers.h"
+
 namespace orrery::engine {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(NDEBUG)
-constexpr uint64_t kSeeds = 500;
+#ifdef NDEBUG
+constexpr uint64_t kSeeds = kSanitized ? 500 : 10'000;
 #else
-constexpr uint64_t kSeeds = 10'000;
+constexpr uint64_t kSeeds = 500;
 #endif
 
 // The sum over seeds first .. first + count − 1; stops at the first that fails.

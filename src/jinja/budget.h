@@ -4,21 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/sanitizers.h"
+
 namespace orrery::jinja {
 
 // Of the 256 KiB that the smallest thread has, what parsing or rendering may take. Sanitizers make
 // frames several times larger, and their threads larger stacks.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr size_t kStackBudgetBytes = 768 << 10;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr size_t kStackBudgetBytes = 768 << 10;
-#else
-inline constexpr size_t kStackBudgetBytes = 160 << 10;
-#endif
-#else
-inline constexpr size_t kStackBudgetBytes = 160 << 10;
-#endif
+inline constexpr size_t kStackBudgetBytes = (kSanitized ? 768 : 160) << 10;
 
 // Measures from where it is made: make it in the outermost function.
 class StackBudget {

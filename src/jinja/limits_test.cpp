@@ -13,9 +13,8 @@
 namespace orrery::jinja {
 namespace {
 
-constexpr bool kInstrumented = kStackBudgetBytes > (256 << 10);
 #if defined(NDEBUG)
-constexpr double kLimitMs = kInstrumented ? 20'000 : 100;
+constexpr double kLimitMs = kSanitized ? 20'000 : 100;
 #else
 constexpr double kLimitMs = 20'000;  // unoptimised: only that it ends
 #endif
@@ -29,7 +28,7 @@ double thread_ms() {
 
 void on_small_stack(const std::function<void()>& work) {
   // 256 KiB; sanitizers' frames need more, by what budget.h allows for them.
-  const size_t bytes = kInstrumented ? 1 << 20 : 256 << 10;
+  const size_t bytes = kSanitized ? 1 << 20 : 256 << 10;
   pthread_attr_t attributes;
   ASSERT_EQ(pthread_attr_init(&attributes), 0);
   ASSERT_EQ(pthread_attr_setstacksize(&attributes, bytes), 0);
@@ -58,7 +57,7 @@ Status run(const std::string& source, const OrderedJson& context = OrderedJson::
     return parsed.status();
   }
   RenderOptions options;
-  if (kInstrumented) {
+  if (kSanitized) {
     options.limits.max_steps /= 8;  // sanitizers are that much slower
   }
   return parsed->render(context, options).status();

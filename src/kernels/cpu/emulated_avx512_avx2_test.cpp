@@ -1,15 +1,9 @@
 // table_avx512.cpp once more, over emulated intrinsics and under another name, for the tests. Built
 // with AVX2 flags, as its file name says. Without SIMDe there is none; nor under a sanitizer, which
 // would take the compiler many minutes and checks the same source in the AVX2 table.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define ORRERY_SANITIZED 1
-#elif defined(__has_feature)
-#define ORRERY_SANITIZED __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#else
-#define ORRERY_SANITIZED 0
-#endif
+#include "base/sanitizers.h"
 
-#if __has_include(<simde/x86/avx512/fmadd.h>) && !(ORRERY_SANITIZED)
+#if __has_include(<simde/x86/avx512/fmadd.h>) && !ORRERY_SANITIZED
 #define ORRERY_EMULATE_AVX512
 #include "kernels/cpu/simd_avx512.h"
 
