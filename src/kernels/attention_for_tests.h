@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "kernels/kernels.h"
+#include "kernels/kv_int8.h"
 #include "kernels/weights_for_tests.h"
+#include "tensor/float8.h"
 
 namespace orrery::kernels {
 
@@ -73,9 +75,10 @@ class TestAttention {
     return out;
   }
 
-  // The same by the textbook in double, from the numbers as the cache rounds them.
-  std::vector<double> expected() const {
+  // The same by the textbook in double, from the numbers as the cache rounds them, or as they are.
+  std::vector<double> expected(bool exact_numbers = false) const {
     std::vector<double> out;
+    exact_numbers_ = exact_numbers;
     for (size_t r = 0; r < requests_.size(); ++r)
       for (int32_t t = 0; t < requests_[r].queries; ++t)
         for (int64_t h = 0; h < heads(); ++h) append_expected(r, t, h, out);
@@ -113,8 +116,22 @@ class TestAttention {
     return block_tables_[block] * KvCache::kBlockSize + position % KvCache::kBlockSize;
   }
 
-  double rounded(float x) const {
-    return sizes_.dtype == DType::kBF16 ? bf16_to_f32(f32_to_bf16(x)) : x;
+  // Number i of a token's keys or values of one head.
+  double rounded(std::span<const float> numbers, size_t i) const {
+    const float x = numbers[i];
+    if (exact_numbers_) return x;
+    switch (sizes_.dtype) {
+      case DType::kBF16:
+        return bf16_to_f32(f32_to_bf16(x));
+      case DType::kF8E4M3:
+        return e4m3_to_f32(f32_to_e4m3(x));
+      case DType::kI8: {
+        const float scale = int8_scale(numbers);
+        return static_cast<double>(scale) * int8_code(x, scale);
+      }
+      default:
+        return x;
+    }
   }
 
   void append_expected(size_t r, int32_t t, int64_t h, std::vector<double>& out) const {
@@ -124,20 +141,21 @@ class TestAttention {
     const float* q = q_.data() + ((query_start_loc_[r] + t) * heads() + h) * d;
     std::vector<double> weights, sum(static_cast<size_t>(d), 0.0);
     double max = -INFINITY, total = 0;
-    const auto at = [&](int64_t j) {
-      return static_cast<size_t>((j * sizes_.n_kv_heads + kv) * d);
+    const auto numbers = [&](const std::vector<float>& all, int64_t j) {
+      return std::span(all).subspan(static_cast<size_t>((j * sizes_.n_kv_heads + kv) * d),
+                                    static_cast<size_t>(d));
     };
     for (int64_t j = oldest; j <= p; ++j) {
       double score = 0;
       for (int64_t i = 0; i < d; ++i)
-        score += static_cast<double>(q[i]) * rounded(keys_[r][at(j) + static_cast<size_t>(i)]);
+        score += static_cast<double>(q[i]) * rounded(numbers(keys_[r], j), static_cast<size_t>(i));
       weights.push_back(score * static_cast<double>(scale()));
       max = std::max(max, weights.back());
     }
     for (int64_t j = oldest; j <= p; ++j) {
       const double e = std::exp(weights[static_cast<size_t>(j - oldest)] - max);
       total += e;
-      for (size_t c = 0; c < sum.size(); ++c) sum[c] += e * rounded(values_[r][at(j) + c]);
+      for (size_t c = 0; c < sum.size(); ++c) sum[c] += e * rounded(numbers(values_[r], j), c);
     }
     for (const double c : sum) out.push_back(c / total);
   }
@@ -150,6 +168,7 @@ class TestAttention {
   std::vector<float> q_;
   int64_t max_blocks_ = 0;
   KvCache cache_{};
+  mutable bool exact_numbers_ = false;
   std::vector<std::byte> key_bytes_, value_bytes_;
 };
 

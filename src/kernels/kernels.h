@@ -52,17 +52,31 @@ struct WeightRows {
 // block_size of block s / block_size.
 struct KvCache {
   static constexpr int64_t kBlockSize = 16;  // tokens: one 512-bit register of fp32 scores
-  DType dtype;                               // kF32 or kBF16
+  DType dtype;                               // is_kv_dtype()
   int64_t num_blocks, n_kv_heads, head_dim;
   // [num_blocks][K][d][block_size]: lanes run over tokens when scores are computed.
   std::byte* keys;
   // [num_blocks][K][block_size][d]: lanes run over d when values are summed.
   std::byte* values;
-  // Bytes of `keys` (and as many of `values`) for one block.
-  int64_t block_bytes() const {
-    return n_kv_heads * head_dim * kBlockSize * info(dtype).block_bytes;
+
+  // kI8: the numbers of a block and head are followed by the block_size tokens' scales, fp32; a
+  // number is scale · q. A token's scale is set when it is written, from its own d numbers, so that
+  // no bit depends on its neighbours.
+  static int64_t scale_bytes(DType dtype) {
+    return dtype == DType::kI8 ? kBlockSize * static_cast<int64_t>(sizeof(float)) : 0;
   }
+  // Bytes of `keys` (and as many of `values`) for one head of one block, and for one block.
+  int64_t head_bytes() const {
+    return head_dim * kBlockSize * info(dtype).block_bytes + scale_bytes(dtype);
+  }
+  int64_t block_bytes() const { return n_kv_heads * head_bytes(); }
 };
+
+// What a KvCache can hold.
+inline bool is_kv_dtype(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kI8 ||
+         dtype == DType::kF8E4M3;
+}
 
 // Who attends to what. Request r owns query rows query_start_loc[r] .. query_start_loc[r + 1] − 1,
 // which are the last tokens of its context of seq_lens[r] tokens; block b of its context lies in
@@ -108,7 +122,7 @@ class Kernels {
   virtual void rope(Tensor x, const Tensor& cos_sin) = 0;
 
   // Writes the keys and values [T, K, d] of the step's tokens into their slots, rounded to the
-  // cache's dtype.
+  // cache's dtype (float16.h, float8.h; kI8: kv_int8.h).
   virtual void store_kv(const Tensor& k, const Tensor& v, std::span<const int64_t> slot_mapping,
                         KvCache& cache) = 0;
 
@@ -124,9 +138,14 @@ class Kernels {
   // reaches no one); tiles wholly outside are skipped. Parts are merged in order of position, M' =
   // max(M, m), a = exp(M − M'), b = exp(m − M'): L[i] = fma(L[i], a, l[i] · b), ACC[c] =
   // fma(ACC[c], a, acc[c] · b), beginning with the first part as it is; then out = ACC / (tree sum
-  // of L). The exponential is that of exp.h. (arXiv:2205.14135, arXiv:2309.06180)
+  // of L). The exponential is that of exp.h. In a kI8 cache k and v above are the integers, with s
+  // = scale · (scale of k[j] · Σ …) and e[j] · scale of v[j] in place of e[j] in acc.
+  // (arXiv:2205.14135, arXiv:2309.06180)
   virtual void paged_attention(const Tensor& q, const KvCache& cache, const AttentionBatch& batch,
                                float scale, int64_t window, Tensor out) = 0;
+
+  // The most memory that a call of paged_attention has taken so far beside its arguments.
+  virtual int64_t attention_scratch_bytes() const = 0;
 
   // out[i] = x[rows[i]].
   virtual void gather_rows(const Tensor& x, std::span<const int32_t> rows, Tensor out) = 0;

@@ -224,7 +224,8 @@ int64_t panel_bytes(DType dtype, int64_t k) {
 }
 
 Result<PackedMatrix> allocate_panels(const WeightRows& rows) {
-  if (rows.dtype == DType::kI32) return unsupported("{} as a weight format", name(rows.dtype));
+  if (packed_layout(rows.dtype).group == 0)
+    return unsupported("{} as a weight format", name(rows.dtype));
   if (rows.n <= 0 || rows.k <= 0)
     return invalid_argument("a weight matrix needs rows and columns, got [{}, {}]", rows.n, rows.k);
   const int64_t block = info(rows.dtype).block_elements;

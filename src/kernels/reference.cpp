@@ -9,8 +9,10 @@
 #include "base/check.h"
 #include "kernels/exp.h"
 #include "kernels/kernels.h"
+#include "kernels/kv_int8.h"
 #include "kernels/packed.h"
 #include "tensor/float16.h"
+#include "tensor/float8.h"
 
 namespace orrery::kernels {
 namespace {
@@ -34,24 +36,59 @@ float tree_max(Lanes v) {
   return v[0];
 }
 
-float element(DType dtype, const std::byte* data, int64_t index) {
-  if (dtype == DType::kF32) return reinterpret_cast<const float*>(data)[index];
-  return bf16_to_f32(reinterpret_cast<const uint16_t*>(data)[index]);
+// One head of one block, keys or values: kBlockSize · d numbers, and the scales of a kI8 cache.
+struct HeadBlock {
+  DType dtype;
+  int64_t numbers;
+  std::byte* data;
+
+  template <typename T>
+  T& at(int64_t index) const {
+    return reinterpret_cast<T*>(data)[index];
+  }
+  // Of token `slot`: what its numbers are multiples of.
+  float& scale(int64_t slot) const { return reinterpret_cast<float*>(data + numbers)[slot]; }
+  // Without the scale.
+  float number(int64_t index) const {
+    switch (dtype) {
+      case DType::kF32:
+        return at<float>(index);
+      case DType::kI8:
+        return static_cast<float>(at<int8_t>(index));
+      case DType::kF8E4M3:
+        return e4m3_to_f32(at<uint8_t>(index));
+      default:
+        return bf16_to_f32(at<uint16_t>(index));
+    }
+  }
+  void set_number(int64_t index, float value, float scale_of_token) const {
+    switch (dtype) {
+      case DType::kF32:
+        at<float>(index) = value;
+        return;
+      case DType::kI8:
+        at<int8_t>(index) = int8_code(value, scale_of_token);
+        return;
+      case DType::kF8E4M3:
+        at<uint8_t>(index) = f32_to_e4m3(value);
+        return;
+      default:
+        at<uint16_t>(index) = f32_to_bf16(value);
+    }
+  }
+};
+
+HeadBlock head_block(const KvCache& cache, std::byte* half, int64_t block, int64_t head) {
+  return {cache.dtype, cache.head_dim * KvCache::kBlockSize,
+          half + (block * cache.n_kv_heads + head) * cache.head_bytes()};
 }
 
-void set_element(DType dtype, std::byte* data, int64_t index, float value) {
-  if (dtype == DType::kF32)
-    reinterpret_cast<float*>(data)[index] = value;
-  else
-    reinterpret_cast<uint16_t*>(data)[index] = f32_to_bf16(value);
+// Where element i of token `slot` lies in them.
+int64_t key_index(const KvCache&, int64_t slot, int64_t i) {
+  return i * KvCache::kBlockSize + slot;
 }
-
-// Where element i of token `slot` of kv head `head` lies.
-int64_t key_index(const KvCache& cache, int64_t block, int64_t head, int64_t slot, int64_t i) {
-  return ((block * cache.n_kv_heads + head) * cache.head_dim + i) * KvCache::kBlockSize + slot;
-}
-int64_t value_index(const KvCache& cache, int64_t block, int64_t head, int64_t slot, int64_t i) {
-  return ((block * cache.n_kv_heads + head) * KvCache::kBlockSize + slot) * cache.head_dim + i;
+int64_t value_index(const KvCache& cache, int64_t slot, int64_t i) {
+  return slot * cache.head_dim + i;
 }
 
 // A softmax-weighted sum of values in the making: the sum so far, in units of exp(max).
@@ -82,13 +119,16 @@ struct RowAttention {
   }
 
   void add_tile(int64_t block, int64_t first, int64_t last, PartialSum& state) const {
+    const HeadBlock keys = head_block(cache, cache.keys, block, head);
+    const HeadBlock values = head_block(cache, cache.values, block, head);
+    const bool scaled = cache.dtype == DType::kI8;
     Lanes e;
     e.fill(-kInfinity);
     for (int64_t j = first; j < last; ++j) {
       float score = 0;
       for (int64_t i = 0; i < cache.head_dim; ++i)
-        score = std::fma(
-            q[i], element(cache.dtype, cache.keys, key_index(cache, block, head, j, i)), score);
+        score = std::fma(q[i], keys.number(key_index(cache, j, i)), score);
+      if (scaled) score *= keys.scale(j);
       e[static_cast<size_t>(j)] = score * scale;
     }
     const float max = max_of(state.max, tree_max(e));
@@ -98,12 +138,11 @@ struct RowAttention {
       e[j] = exp_f32(e[j] - max);
       state.sums[j] = std::fma(state.sums[j], shrink, e[j]);
     }
+    for (int64_t j = first; j < last && scaled; ++j) e[static_cast<size_t>(j)] *= values.scale(j);
     for (int64_t c = 0; c < cache.head_dim; ++c) {
       float acc = state.acc[static_cast<size_t>(c)] * shrink;
       for (int64_t j = first; j < last; ++j)
-        acc = std::fma(e[static_cast<size_t>(j)],
-                       element(cache.dtype, cache.values, value_index(cache, block, head, j, c)),
-                       acc);
+        acc = std::fma(e[static_cast<size_t>(j)], values.number(value_index(cache, j, c)), acc);
       state.acc[static_cast<size_t>(c)] = acc;
     }
   }
@@ -193,19 +232,18 @@ class ReferenceKernels : public Kernels {
 
   void store_kv(const Tensor& k, const Tensor& v, std::span<const int64_t> slot_mapping,
                 KvCache& cache) override {
+    CHECK(is_kv_dtype(cache.dtype));
     CHECK(k.shape == v.shape &&
           k.shape == Shape({std::ssize(slot_mapping), cache.n_kv_heads, cache.head_dim}));
-    const std::span<float> keys = k.f32(), values = v.f32();
-    size_t source = 0;
+    int64_t source = 0;
     for (const int64_t slot : slot_mapping) {
       const int64_t block = slot / KvCache::kBlockSize, j = slot % KvCache::kBlockSize;
       CHECK(slot >= 0 && block < cache.num_blocks);
-      for (int64_t head = 0; head < cache.n_kv_heads; ++head) {
-        for (int64_t i = 0; i < cache.head_dim; ++i, ++source) {
-          set_element(cache.dtype, cache.keys, key_index(cache, block, head, j, i), keys[source]);
-          set_element(cache.dtype, cache.values, value_index(cache, block, head, j, i),
-                      values[source]);
-        }
+      for (int64_t head = 0; head < cache.n_kv_heads; ++head, ++source) {
+        store(row(k, source), head_block(cache, cache.keys, block, head), j,
+              [&](int64_t i) { return key_index(cache, j, i); });
+        store(row(v, source), head_block(cache, cache.values, block, head), j,
+              [&](int64_t i) { return value_index(cache, j, i); });
       }
     }
   }
@@ -216,6 +254,8 @@ class ReferenceKernels : public Kernels {
     CHECK(q.shape[1] % cache.n_kv_heads == 0);
     CHECK(batch.query_start_loc.size() == batch.seq_lens.size() + 1);
     const int64_t group = q.shape[1] / cache.n_kv_heads;
+    attention_scratch_bytes_ =
+        std::max(attention_scratch_bytes_, 2 * (17 + cache.head_dim) * int64_t{sizeof(float)});
     for (size_t r = 0; r < batch.seq_lens.size(); ++r) {
       const int64_t begin = batch.query_start_loc[r], end = batch.query_start_loc[r + 1];
       const auto table =
@@ -233,6 +273,9 @@ class ReferenceKernels : public Kernels {
     }
   }
 
+  // Two partial sums.
+  int64_t attention_scratch_bytes() const override { return attention_scratch_bytes_; }
+
   void gather_rows(const Tensor& x, std::span<const int32_t> rows, Tensor out) override {
     CHECK(out.rows() == std::ssize(rows) && out.cols() == x.cols());
     for (size_t i = 0; i < rows.size(); ++i)
@@ -240,6 +283,16 @@ class ReferenceKernels : public Kernels {
   }
 
  private:
+  // One token's numbers of one head, each to where place(i) says.
+  template <typename Place>
+  static void store(std::span<const float> x, const HeadBlock& to, int64_t slot,
+                    const Place& place) {
+    const float scale = to.dtype == DType::kI8 ? int8_scale(x) : 1;
+    if (to.dtype == DType::kI8) to.scale(slot) = scale;
+    for (size_t i = 0; i < x.size(); ++i)
+      to.set_number(place(static_cast<int64_t>(i)), x[i], scale);
+  }
+
   static std::span<float> row(const Tensor& x, int64_t index) {
     CHECK(index >= 0 && index < x.rows());
     const auto cols = static_cast<size_t>(x.cols());
@@ -256,6 +309,8 @@ class ReferenceKernels : public Kernels {
     const float sum = tree_sum(total.sums);
     for (size_t c = 0; c < out.size(); ++c) out[c] = total.acc[c] / sum;
   }
+
+  int64_t attention_scratch_bytes_ = 0;
 };
 
 }  // namespace

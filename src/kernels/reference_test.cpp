@@ -44,7 +44,7 @@ TEST(Reference, MatmulIsTheDotProductWithinFp32Rounding) {
 
 TEST(Reference, AttentionIsTheSoftmaxOfTheTextbook) {
   const auto kernels = make_reference_kernels();
-  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kI8, DType::kF8E4M3}) {
     for (const int64_t window : {0, 1, 20, 700}) {
       TestAttention attention({2, 3, 40, dtype, window}, {{1, 1}, {35, 35}, {1100, 2}, {530, 20}},
                               7);
@@ -56,6 +56,52 @@ TEST(Reference, AttentionIsTheSoftmaxOfTheTextbook) {
             << name(dtype) << " window " << window << " element " << i;
     }
   }
+}
+
+// Numbers between −1 and 1 and heads of 64: what a KV format costs in accuracy.
+TEST(Reference, AttentionOverRoundedKeysAndValuesStaysNearTheExact) {
+  const auto kernels = make_reference_kernels();
+  struct Bound {
+    DType dtype;
+    double most, mean;  // |difference|
+  };
+  for (const auto& [dtype, most, mean] : {Bound{DType::kF32, 1e-6, 1e-7},
+                                          {DType::kBF16, 4e-3, 4e-4},
+                                          {DType::kI8, 6e-3, 6e-4},
+                                          {DType::kF8E4M3, 5e-2, 5e-3}}) {
+    TestAttention attention({2, 2, 64, dtype, 0}, {{300, 20}, {40, 40}}, 5);
+    const std::vector<float> got = attention.run(*kernels);
+    const std::vector<double> exact = attention.expected(true);
+    double worst = 0, sum = 0;
+    for (size_t i = 0; i < got.size(); ++i) {
+      const double difference = std::abs(got[i] - exact[i]);
+      worst = std::max(worst, difference);
+      sum += difference;
+    }
+    EXPECT_LE(worst, most) << name(dtype);
+    EXPECT_LE(sum / static_cast<double>(got.size()), mean) << name(dtype);
+  }
+}
+
+TEST(Reference, Int8KeysAreWithinHalfAScale) {
+  TestRandom random(6);
+  std::vector<float> x = random.floats(128, 3);
+  x[7] = -3.5F;
+  const float scale = int8_scale(x);
+  EXPECT_FLOAT_EQ(scale, 3.5F / 127);
+  EXPECT_EQ(int8_code(x[7], scale), -127);
+  for (const float value : x)
+    EXPECT_NEAR(scale * static_cast<float>(int8_code(value, scale)), value, scale * 0.50001F);
+}
+
+TEST(Reference, Int8TakesZerosAndTinyNumbersAndShowsNaN) {
+  const std::vector<float> zeros(4, 0.0F), tiny = {1e-45F, -1e-45F, 3e-45F, 0};
+  EXPECT_EQ(int8_scale(zeros), 0);
+  EXPECT_EQ(int8_code(0, 0), 0);
+  for (const float value : tiny) EXPECT_LE(std::abs(int8_code(value, int8_scale(tiny))), 127);
+  EXPECT_TRUE(std::isnan(int8_scale(std::vector<float>{1, NAN, -INFINITY})));
+  EXPECT_TRUE(std::isinf(int8_scale(std::vector<float>{1, -INFINITY})));
+  EXPECT_EQ(int8_code(1, NAN), 0);
 }
 
 TEST(Reference, RmsNormDividesByTheRootMeanSquare) {

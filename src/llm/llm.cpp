@@ -13,8 +13,7 @@ namespace {
 // bf16 keys and values unless the checkpoint's own numbers are finer than that: then the cache must
 // not be what limits them.
 DType kv_dtype_of(const LlmOptions& options, const model::ModelConfig& config) {
-  if (options.kv_cache_dtype == "float32") return DType::kF32;
-  if (options.kv_cache_dtype == "bfloat16") return DType::kBF16;
+  if (const auto dtype = engine::kv_dtype_from_name(options.kv_cache_dtype)) return *dtype;
   if (options.dtype == "float32") return DType::kF32;
   if (options.dtype == "bfloat16") return DType::kBF16;
   return config.torch_dtype == "float32" ? DType::kF32 : DType::kBF16;

@@ -14,7 +14,7 @@ constexpr DTypeInfo block_info(std::string_view name) {
 }
 
 // In the order of DType.
-constexpr std::array<DTypeInfo, 14> kInfo = {{
+constexpr std::array<DTypeInfo, 16> kInfo = {{
     {"f32", 1, 4},
     {"f16", 1, 2},
     {"bf16", 1, 2},
@@ -29,6 +29,8 @@ constexpr std::array<DTypeInfo, 14> kInfo = {{
     block_info<BlockQ5_K>("q5_k"),
     block_info<BlockQ6_K>("q6_k"),
     {"i32", 1, 4},
+    {"i8", 1, 1},
+    {"f8_e4m3", 1, 1},
 }};
 
 }  // namespace

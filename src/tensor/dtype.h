@@ -22,6 +22,8 @@ enum class DType : uint8_t {
   kQ5_K,
   kQ6_K,
   kI32,
+  kI8,      // of the KV cache, each token's numbers with a scale (kernels.h: KvCache)
+  kF8E4M3,  // float8.h
 };
 
 // Rows of a block format are whole blocks of `block_elements` numbers in `block_bytes` bytes; plain

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/thread_pool.h"
+#include "kernels/packed_layout.h"
 #include "tensor/blocks.h"
 #include "tensor/float16.h"
 #include "weights/memory_plan.h"
@@ -330,7 +331,7 @@ Result<DType> synthetic_dtype(std::string_view format, std::string_view tensor, 
     const DType base = format == "q4_k_m" ? DType::kQ4_K : DType::kQ5_K;
     dtype = mixture_dtype(base, tensor, layer, num_layers, tied);
   }
-  if (!dtype || dtype == DType::kI32) {
+  if (!dtype || kernels::packed_layout(*dtype).group == 0) {
     return invalid_argument("synthetic format: expected one of {}, got \"{}\"",
                             fmt::join(synthetic_formats(), ", "), format);
   }

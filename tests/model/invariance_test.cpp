@@ -59,7 +59,7 @@ TEST_P(Invariance, LogitsDoNotDependOnChunksThreadsOrTable) {
   const LoadedModel base = load_for_test(path, 256, *reference);
   ASSERT_NE(base.model, nullptr);
   const std::vector<int32_t> ids = random_ids(75, base.model->config().vocab_size);
-  for (const DType kv_dtype : {DType::kF32, DType::kBF16}) {
+  for (const DType kv_dtype : {DType::kF32, DType::kBF16, DType::kI8, DType::kF8E4M3}) {
     const std::vector<float> expected =
         logits_in_chunks(*base.model, *reference, kv_dtype, ids, {ids.size()});
     for (const std::string& table : usable_tables()) {
@@ -92,12 +92,13 @@ TEST(Invariance, HoldsAcrossAttentionSplits) {
     ASSERT_NE(loaded.model, nullptr);
     const std::vector<int32_t> ids =
         random_ids(2 * kernels::kAttentionSplit + 100, loaded.model->config().vocab_size);
-    const auto expected =
-        logits_in_chunks(*loaded.model, *kernels, DType::kBF16, ids, {ids.size()});
-    EXPECT_TRUE(same_bits(
-        expected, logits_in_chunks(*loaded.model, *kernels, DType::kBF16, ids, {500, 7, 64})));
-    EXPECT_TRUE(
-        same_bits(expected, logits_in_chunks(*loaded.model, *kernels, DType::kBF16, ids, {1})));
+    for (const DType kv_dtype : {DType::kBF16, DType::kI8}) {
+      const auto expected = logits_in_chunks(*loaded.model, *kernels, kv_dtype, ids, {ids.size()});
+      for (const std::vector<size_t>& chunks : {std::vector<size_t>{500, 7, 64}, {1}})
+        EXPECT_TRUE(
+            same_bits(expected, logits_in_chunks(*loaded.model, *kernels, kv_dtype, ids, chunks)))
+            << name(kv_dtype);
+    }
   }
 }
 

@@ -8,8 +8,10 @@
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/paged_attention.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/kv_int8.h"
 #include "kernels/packed.h"
 #include "tensor/float16.h"
+#include "tensor/float8.h"
 
 namespace orrery::kernels::cpu {
 namespace {
@@ -33,8 +35,8 @@ double matmul_ns(int64_t rows, int64_t n, int64_t k) {
 
 class CpuKernels : public Kernels {
  public:
-  CpuKernels(const CpuTable& table, int num_threads)
-      : table_(table), pool_(num_threads), attention_(table, pool_) {}
+  CpuKernels(const CpuTable& table, int num_threads, AttentionMethod attention)
+      : table_(table), pool_(num_threads), attention_(table, pool_, attention) {}
 
   std::string_view name() const override { return table_.name; }
 
@@ -127,6 +129,7 @@ class CpuKernels : public Kernels {
                 KvCache& cache) override {
     CHECK(k.shape == v.shape &&
           k.shape == Shape({std::ssize(slot_mapping), cache.n_kv_heads, cache.head_dim}));
+    CHECK(is_kv_dtype(cache.dtype));
     for (const int64_t slot : slot_mapping)
       CHECK(slot >= 0 && slot / KvCache::kBlockSize < cache.num_blocks) << slot;
     parallel(pool_, std::ssize(slot_mapping),
@@ -141,12 +144,14 @@ class CpuKernels : public Kernels {
                        float scale, int64_t window, Tensor out) override {
     CHECK(q.shape.rank() == 3 && q.shape == out.shape && q.cols() == cache.head_dim);
     CHECK(q.shape[1] % cache.n_kv_heads == 0);
-    CHECK(cache.dtype == DType::kF32 || cache.dtype == DType::kBF16);
+    CHECK(is_kv_dtype(cache.dtype));
     CHECK(batch.query_start_loc.size() == batch.seq_lens.size() + 1);
     CHECK(batch.block_tables.size() >=
           batch.seq_lens.size() * static_cast<size_t>(batch.max_blocks_per_seq));
     attention_.run(q, cache, batch, scale, window, out);
   }
+
+  int64_t attention_scratch_bytes() const override { return attention_.scratch_bytes(); }
 
   void gather_rows(const Tensor& x, std::span<const int32_t> rows, Tensor out) override {
     CHECK(out.rows() == std::ssize(rows) && out.cols() == x.cols());
@@ -174,26 +179,47 @@ class CpuKernels : public Kernels {
     table_.matmul(task);
   }
 
+  // Of one token and head: d numbers, each `stride` elements after the one before.
+  struct Place {
+    std::byte* numbers;
+    int64_t stride;
+    float* scale;  // of a kI8 cache
+  };
+
+  static void store_numbers(DType dtype, const float* x, int64_t d, const Place& to) {
+    const auto put = [&](auto* out, const auto& convert) {
+      for (int64_t i = 0; i < d; ++i) out[i * to.stride] = convert(x[i]);
+    };
+    switch (dtype) {
+      case DType::kF32:
+        return put(reinterpret_cast<float*>(to.numbers), [](float v) { return v; });
+      case DType::kBF16:
+        return put(reinterpret_cast<uint16_t*>(to.numbers), f32_to_bf16);
+      case DType::kF8E4M3:
+        return put(reinterpret_cast<uint8_t*>(to.numbers), f32_to_e4m3);
+      default: {
+        const float scale = *to.scale = int8_scale({x, static_cast<size_t>(d)});
+        return put(reinterpret_cast<int8_t*>(to.numbers),
+                   [scale](float v) { return int8_code(v, scale); });
+      }
+    }
+  }
+
   // Keys go to lane `slot` of each row of sixteen, values to one row.
   static void store_token(const Tensor& k, const Tensor& v, int64_t t, int64_t slot,
                           const KvCache& cache) {
-    const int64_t d = cache.head_dim, j = slot % KvCache::kBlockSize;
+    constexpr int64_t kBlock = KvCache::kBlockSize;
+    const int64_t d = cache.head_dim, j = slot % kBlock, bytes = info(cache.dtype).block_bytes;
     for (int64_t head = 0; head < cache.n_kv_heads; ++head) {
-      const float* key = row(k, t * cache.n_kv_heads + head);
-      const float* value = row(v, t * cache.n_kv_heads + head);
-      const int64_t begin =
-          (slot / KvCache::kBlockSize * cache.n_kv_heads + head) * d * KvCache::kBlockSize;
-      if (cache.dtype == DType::kF32) {
-        auto* keys = reinterpret_cast<float*>(cache.keys) + begin + j;
-        for (int64_t i = 0; i < d; ++i) keys[i * KvCache::kBlockSize] = key[i];
-        std::copy_n(value, d, reinterpret_cast<float*>(cache.values) + begin + j * d);
-      } else {
-        CHECK(cache.dtype == DType::kBF16);
-        auto* keys = reinterpret_cast<uint16_t*>(cache.keys) + begin + j;
-        auto* values = reinterpret_cast<uint16_t*>(cache.values) + begin + j * d;
-        for (int64_t i = 0; i < d; ++i) keys[i * KvCache::kBlockSize] = f32_to_bf16(key[i]);
-        for (int64_t i = 0; i < d; ++i) values[i] = f32_to_bf16(value[i]);
-      }
+      const int64_t begin = (slot / kBlock * cache.n_kv_heads + head) * cache.head_bytes();
+      const auto scale = [&](std::byte* half) {
+        return reinterpret_cast<float*>(half + begin + d * kBlock * bytes) + j;
+      };
+      const int64_t source = t * cache.n_kv_heads + head;
+      store_numbers(cache.dtype, row(k, source), d,
+                    {cache.keys + begin + j * bytes, kBlock, scale(cache.keys)});
+      store_numbers(cache.dtype, row(v, source), d,
+                    {cache.values + begin + j * d * bytes, 1, scale(cache.values)});
     }
   }
 
@@ -204,15 +230,17 @@ class CpuKernels : public Kernels {
 
 }  // namespace
 
-std::unique_ptr<Kernels> make_cpu_kernels(const CpuTable& table, int num_threads) {
-  return std::make_unique<CpuKernels>(table, num_threads);
+std::unique_ptr<Kernels> make_cpu_kernels(const CpuTable& table, int num_threads,
+                                          AttentionMethod attention) {
+  return std::make_unique<CpuKernels>(table, num_threads, attention);
 }
 
-Result<std::unique_ptr<Kernels>> make_cpu_kernels(std::string_view isa, int num_threads) {
+Result<std::unique_ptr<Kernels>> make_cpu_kernels(std::string_view isa, int num_threads,
+                                                  AttentionMethod attention) {
   if (num_threads < 0 || num_threads > kMaxThreads)
     return invalid_argument("{} threads; expected 0 (all CPUs) to {}", num_threads, kMaxThreads);
   ASSIGN_OR_RETURN(const CpuTable* table, choose_table(isa));
-  return make_cpu_kernels(*table, num_threads);
+  return make_cpu_kernels(*table, num_threads, attention);
 }
 
 }  // namespace orrery::kernels::cpu

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "kernels/cpu/paged_attention.h"
 #include "kernels/cpu/table.h"
 #include "kernels/kernels.h"
 
@@ -14,9 +15,14 @@ namespace orrery::kernels::cpu {
 // `num_threads` counts the caller; 0 is one per CPU that this process may use. Results do not
 // depend on either. Errors: those of choose_table; kInvalidArgument for a negative or absurd number
 // of threads.
-Result<std::unique_ptr<Kernels>> make_cpu_kernels(std::string_view isa, int num_threads);
+//
+// kMaterialised is there to be measured: the same packed weights, and attention within rounding of
+// the definition instead of bit for bit.
+Result<std::unique_ptr<Kernels>> make_cpu_kernels(
+    std::string_view isa, int num_threads, AttentionMethod attention = AttentionMethod::kFlash);
 
 // The same with a table given, which the CPU must be able to run.
-std::unique_ptr<Kernels> make_cpu_kernels(const CpuTable& table, int num_threads);
+std::unique_ptr<Kernels> make_cpu_kernels(const CpuTable& table, int num_threads,
+                                          AttentionMethod attention = AttentionMethod::kFlash);
 
 }  // namespace orrery::kernels::cpu

@@ -158,8 +158,10 @@ TEST_P(Invariance, LogitsAreBitwiseTheSameWholeInChunksAndTokenByToken) {
     DType weights, cache;
   };
   const CpuTable& table = *GetParam();
-  for (const auto& [weights, cache] :
-       {Formats{DType::kBF16, DType::kBF16}, {DType::kQ4_0, DType::kF32}}) {
+  for (const auto& [weights, cache] : {Formats{DType::kBF16, DType::kBF16},
+                                       {DType::kQ4_0, DType::kF32},
+                                       {DType::kBF16, DType::kI8},
+                                       {DType::kBF16, DType::kF8E4M3}}) {
     const auto whole = logits_in_chunks(table, 1, weights, cache, {kTokens}, false);
     ASSERT_TRUE(std::isfinite(std::accumulate(whole.begin(), whole.end(), 0.0F)));
     struct Way {

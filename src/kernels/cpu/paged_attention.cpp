@@ -22,9 +22,11 @@ float* thread_states(int64_t floats) {
 
 void PagedAttention::plan(const Call& call) {
   jobs_.clear();
-  const int64_t tile = std::max<int64_t>(1, kItemsPerJob / call.group());
   for (size_t r = 0; r < call.batch.seq_lens.size(); ++r) {
     const int64_t begin = call.batch.query_start_loc[r], end = call.batch.query_start_loc[r + 1];
+    const int64_t tile = method_ == AttentionMethod::kMaterialised
+                             ? std::max<int64_t>(1, end - begin)
+                             : std::max<int64_t>(1, kItemsPerJob / call.group());
     for (int64_t row = begin; row < end; row += tile) {
       const int64_t rows = std::min(tile, end - row);
       const int64_t position = call.batch.seq_lens[r] - end + row;
@@ -39,10 +41,9 @@ int64_t PagedAttention::floats(const Call& call, const Job& job) const {
   return job.rows * call.group() * state_floats(call.cache.head_dim);
 }
 
-void PagedAttention::attend(const Call& call, const Job& job, int64_t part, float* states) const {
+// The whole of the job's positions.
+AttendTask PagedAttention::task_of(const Call& call, const Job& job, float* states) const {
   const KvCache& cache = call.cache;
-  const int64_t cut = (job.first_part() + part) * kAttentionSplit;
-  const int64_t head_bytes = cache.block_bytes() / cache.n_kv_heads;
   const int64_t row_elements = call.q.shape[1] * cache.head_dim;
   AttendTask task{};
   task.q =
@@ -54,15 +55,23 @@ void PagedAttention::attend(const Call& call, const Job& job, int64_t part, floa
   task.first_position = job.first_position;
   task.block_table = call.batch.block_tables.data() +
                      static_cast<int64_t>(job.request) * call.batch.max_blocks_per_seq;
-  task.keys = cache.keys + job.kv_head * head_bytes;
-  task.values = cache.values + job.kv_head * head_bytes;
+  task.keys = cache.keys + job.kv_head * cache.head_bytes();
+  task.values = cache.values + job.kv_head * cache.head_bytes();
   task.block_bytes = cache.block_bytes();
   task.dtype = cache.dtype;
   task.scale = call.scale;
   task.window = call.window;
+  task.begin = job.begin;
+  task.end = job.end;
+  task.states = states;
+  return task;
+}
+
+void PagedAttention::attend(const Call& call, const Job& job, int64_t part, float* states) const {
+  const int64_t cut = (job.first_part() + part) * kAttentionSplit;
+  AttendTask task = task_of(call, job, states);
   task.begin = std::max(job.begin, cut);
   task.end = std::min(job.end, cut + kAttentionSplit);
-  task.states = states;
   table_.attend(task);
 }
 
@@ -95,6 +104,7 @@ void PagedAttention::run_parts(const Call& call, double ns_each) {
     for (int64_t part = 0; part < jobs_[j].parts(); ++part) parts_.push_back({j, part});
   }
   if (static_cast<int64_t>(states_.size()) < size) states_.resize(static_cast<size_t>(size));
+  note_scratch(size);
   const auto at = [&](const Job& job, int64_t part) {
     return states_.data() + job.states + part * floats(call, job);
   };
@@ -111,14 +121,38 @@ void PagedAttention::run_parts(const Call& call, double ns_each) {
   }
 }
 
+// The states and the scores of all items of a job, contexts in whole blocks.
+int64_t PagedAttention::materialised_floats(const Call& call, const Job& job) const {
+  constexpr int64_t kBlock = KvCache::kBlockSize;
+  const int64_t stride = (job.end + kBlock - 1) / kBlock * kBlock - job.begin / kBlock * kBlock;
+  return floats(call, job) + job.rows * call.group() * stride;
+}
+
+void PagedAttention::run_materialised(const Call& call, const Job& job) const {
+  const int64_t all = materialised_floats(call, job), n = floats(call, job);
+  float* states = thread_states(all);
+  AttendTask task = task_of(call, job, states);
+  task.begin = job.begin / KvCache::kBlockSize * KvCache::kBlockSize;
+  table_.attend_materialised(task, states + n, (all - n) / (job.rows * call.group()));
+  finish(call, job, states);
+}
+
+// Of each of the threads that have something to do at once.
+void PagedAttention::note_scratch(int64_t floats) {
+  scratch_bytes_ = std::max(scratch_bytes_, floats * static_cast<int64_t>(sizeof(float)));
+}
+
 void PagedAttention::run(const Tensor& q, const KvCache& cache, const AttentionBatch& batch,
                          float scale, int64_t window, const Tensor& out) {
   const Call call{q, cache, batch, scale, window, out};
   plan(call);
-  int64_t parts = 0;
+  const bool materialised = method_ == AttentionMethod::kMaterialised;
+  int64_t parts = 0, largest = 0;  // floats of a job
   double flops = 0;
   for (const Job& job : jobs_) {
     parts += job.parts();
+    largest =
+        std::max(largest, materialised ? materialised_floats(call, job) : 2 * floats(call, job));
     flops +=
         4.0 * static_cast<double>((job.end - job.begin) * job.rows * call.group() * cache.head_dim);
   }
@@ -126,10 +160,18 @@ void PagedAttention::run(const Tensor& q, const KvCache& cache, const AttentionB
   constexpr double kFlopsPerNs = 20;  // of one thread, about
   const auto jobs = std::ssize(jobs_);
   const double ns = flops / kFlopsPerNs;
-  if (pool_.num_threads() > 1 && jobs < 4 * pool_.num_threads() && parts > jobs)
-    return run_parts(call, ns / static_cast<double>(parts));
+  const bool apart =
+      !materialised && pool_.num_threads() > 1 && jobs < 4 * pool_.num_threads() && parts > jobs;
+  if (apart) return run_parts(call, ns / static_cast<double>(parts));
+  note_scratch(largest * std::min<int64_t>(jobs, pool_.num_threads()));
   parallel(pool_, jobs, ns / static_cast<double>(jobs), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) run_whole(call, jobs_[static_cast<size_t>(i)]);
+    for (int64_t i = begin; i < end; ++i) {
+      const Job& job = jobs_[static_cast<size_t>(i)];
+      if (materialised)
+        run_materialised(call, job);
+      else
+        run_whole(call, job);
+    }
   });
 }
 

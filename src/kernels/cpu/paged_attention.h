@@ -6,6 +6,7 @@
 // parallel too and are merged afterwards, in order. Who runs what does not change the result.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -14,14 +15,22 @@
 
 namespace orrery::kernels::cpu {
 
+enum class AttentionMethod : uint8_t {
+  kFlash,         // as Kernels::paged_attention defines it
+  kMaterialised,  // all scores of a kv head in memory: to measure what the other saves
+};
+
 // Keeps its buffers between calls, so that a warm step allocates nothing. One caller at a time.
 class PagedAttention {
  public:
-  PagedAttention(const CpuTable& table, ThreadPool& pool) : table_(table), pool_(pool) {}
+  PagedAttention(const CpuTable& table, ThreadPool& pool, AttentionMethod method)
+      : table_(table), pool_(pool), method_(method) {}
 
   // Kernels::paged_attention; arguments are checked there.
   void run(const Tensor& q, const KvCache& cache, const AttentionBatch& batch, float scale,
            int64_t window, const Tensor& out);
+  // The most that a call took for scores and softmax states.
+  int64_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
   struct Job {
@@ -49,14 +58,20 @@ class PagedAttention {
   };
 
   void plan(const Call& call);
+  AttendTask task_of(const Call& call, const Job& job, float* states) const;
   void attend(const Call& call, const Job& job, int64_t part, float* states) const;
   void run_whole(const Call& call, const Job& job) const;
   void run_parts(const Call& call, double ns_each);
+  void run_materialised(const Call& call, const Job& job) const;
+  int64_t materialised_floats(const Call& call, const Job& job) const;
+  void note_scratch(int64_t floats);
   void finish(const Call& call, const Job& job, const float* states) const;
   int64_t floats(const Call& call, const Job& job) const;  // of the states of one part
 
   const CpuTable& table_;
   ThreadPool& pool_;
+  AttentionMethod method_;
+  int64_t scratch_bytes_ = 0;
   std::vector<Job> jobs_;
   std::vector<Part> parts_;
   std::vector<float> states_;

@@ -146,6 +146,23 @@ ORRERY_INLINE F16 from_f16(const uint16_t* p) {
   const auto* v = reinterpret_cast<const __m128i*>(p);
   return {_mm256_cvtph_ps(_mm_loadu_si128(v)), _mm256_cvtph_ps(_mm_loadu_si128(v + 1))};
 }
+// Shifted by 7 an e4m3 is the fp16 of 2^-8 of its number, subnormals included; only NaN, all ones,
+// must be made one.
+ORRERY_INLINE __m256i f16_of_e4m3(const uint8_t* p) {
+  const __m256i code = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m256i ones = _mm256_set1_epi16(0x7F);
+  const __m256i nan = _mm256_and_si256(_mm256_cmpeq_epi16(_mm256_and_si256(code, ones), ones),
+                                       _mm256_set1_epi16(0x7E00));
+  const __m256i bits =
+      _mm256_and_si256(_mm256_slli_epi16(code, 7), _mm256_set1_epi16(static_cast<int16_t>(0xBF80)));
+  return _mm256_or_si256(bits, nan);
+}
+ORRERY_INLINE F16 from_e4m3(const uint8_t* p) {
+  const __m256i half = f16_of_e4m3(p);
+  const __m256 up = _mm256_set1_ps(0x1p8F);
+  return {_mm256_mul_ps(_mm256_cvtph_ps(_mm256_castsi256_si128(half)), up),
+          _mm256_mul_ps(_mm256_cvtph_ps(_mm256_extracti128_si256(half, 1)), up)};
+}
 // Gathers the chosen half of each lane: inside 128 bits by bytes, then the two by quadwords.
 ORRERY_INLINE F16 halves_f16(I16 a, __m256i bytes) {
   const __m256i lo = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(a.lo, bytes), 0x08);

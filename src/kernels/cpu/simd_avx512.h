@@ -113,6 +113,17 @@ ORRERY_INLINE F16 from_bf16(const uint16_t* p) {
   return as_floats(shift_left<16>({_mm512_cvtepu16_epi32(load_halves(p))}));
 }
 ORRERY_INLINE F16 from_f16(const uint16_t* p) { return {_mm512_cvtph_ps(load_halves(p))}; }
+// Shifted by 7 an e4m3 is the fp16 of 2^-8 of its number, subnormals included; only NaN, all ones,
+// must be made one.
+ORRERY_INLINE F16 from_e4m3(const uint8_t* p) {
+  const __m256i code = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m256i ones = _mm256_set1_epi16(0x7F);
+  const __m256i nan = _mm256_and_si256(_mm256_cmpeq_epi16(_mm256_and_si256(code, ones), ones),
+                                       _mm256_set1_epi16(0x7E00));
+  const __m256i bits =
+      _mm256_and_si256(_mm256_slli_epi16(code, 7), _mm256_set1_epi16(static_cast<int16_t>(0xBF80)));
+  return {_mm512_mul_ps(_mm512_cvtph_ps(_mm256_or_si256(bits, nan)), _mm512_set1_ps(0x1p8F))};
+}
 ORRERY_INLINE F16 low_f16(I16 a) { return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(a.v))}; }
 ORRERY_INLINE F16 high_f16(I16 a) { return low_f16(shift_right<16>(a)); }
 ORRERY_INLINE void prefetch(const void* p) {

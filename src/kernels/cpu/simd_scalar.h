@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/table.h"
 #include "tensor/float16.h"
+#include "tensor/float8.h"
 
 namespace orrery::kernels::cpu {
 namespace {
@@ -141,6 +142,9 @@ ORRERY_LANES F16 from_bf16(const uint16_t* p) {
 }
 ORRERY_LANES F16 from_f16(const uint16_t* p) {
   return each<F16>([&](int i) { return f16_to_f32(p[i]); });
+}
+ORRERY_LANES F16 from_e4m3(const uint8_t* p) {
+  return each<F16>([&](int i) { return e4m3_to_f32(p[i]); });
 }
 // The low or high half of each 4-byte lane, as fp16.
 ORRERY_LANES F16 low_f16(const I16& a) {

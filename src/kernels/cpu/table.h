@@ -56,7 +56,7 @@ struct AttendTask {
   const int32_t* block_table;
   const std::byte* keys;  // of this kv head in block 0
   const std::byte* values;
-  int64_t block_bytes;  // from a block to the next
+  int64_t block_bytes;  // from a block to the next; a head's numbers, then the scales of kI8
   DType dtype;
   float scale;
   int64_t window;
@@ -78,6 +78,10 @@ struct CpuTable {
   void (*rope)(float* x, const float* cos_sin, int64_t tokens, int64_t heads, int64_t d,
                int64_t half);
   void (*attend)(const AttendTask& task);
+  // What attend is measured against: all scores of the items in memory, then their softmax, then
+  // the sum of values; no online maximum, no parts. `scores` [items][stride] floats, stride ≥ end −
+  // begin rounded up to blocks of 16; `begin` is a multiple of 16.
+  void (*attend_materialised)(const AttendTask& task, float* scores, int64_t stride);
   // Adds the later part's states to `total`'s, both [items].
   void (*merge)(float* total, const float* part, int64_t items, int64_t head_dim);
   // out[d] of one item.

@@ -103,11 +103,14 @@ TEST_P(Tables, GiveTheBitsOfTheReferenceInAttention) {
     const std::vector<ContextShape>& requests;
   };
   const Case cases[] = {
-      {{2, 1, 32, DType::kF32, 0}, mixed},    {{1, 2, 64, DType::kBF16, 0}, mixed},
-      {{2, 4, 80, DType::kBF16, 5}, mixed},   {{1, 7, 96, DType::kF32, 600}, mixed},
-      {{1, 4, 128, DType::kBF16, 16}, mixed}, {{2, 2, 8, DType::kF32, 0}, mixed},
-      {{1, 3, 40, DType::kBF16, 17}, mixed},  {{1, 30, 16, DType::kF32, 0}, mixed},
-      {{2, 2, 128, DType::kBF16, 0}, decode}, {{1, 1, 64, DType::kF32, 1000}, decode},
+      {{2, 1, 32, DType::kF32, 0}, mixed},     {{1, 2, 64, DType::kBF16, 0}, mixed},
+      {{2, 4, 80, DType::kBF16, 5}, mixed},    {{1, 7, 96, DType::kF32, 600}, mixed},
+      {{1, 4, 128, DType::kBF16, 16}, mixed},  {{2, 2, 8, DType::kF32, 0}, mixed},
+      {{1, 3, 40, DType::kBF16, 17}, mixed},   {{1, 30, 16, DType::kF32, 0}, mixed},
+      {{2, 2, 128, DType::kBF16, 0}, decode},  {{1, 1, 64, DType::kF32, 1000}, decode},
+      {{2, 2, 64, DType::kI8, 0}, mixed},      {{1, 3, 40, DType::kI8, 17}, mixed},
+      {{2, 1, 128, DType::kI8, 0}, decode},    {{2, 2, 64, DType::kF8E4M3, 0}, mixed},
+      {{1, 3, 8, DType::kF8E4M3, 600}, mixed}, {{1, 4, 128, DType::kF8E4M3, 0}, decode},
   };
   for (const auto& [sizes, requests] : cases) {
     TestAttention expected(sizes, requests, 21);
@@ -122,6 +125,56 @@ TEST_P(Tables, GiveTheBitsOfTheReferenceInAttention) {
       ASSERT_EQ(attention.value_bytes(), expected.value_bytes());
     }
   }
+}
+
+// Keys as wide as the formats go: saturation of e4m3, subnormals, one large number in a token.
+TEST_P(Tables, StoreWhatTheReferenceStores) {
+  const int64_t tokens = 40, heads = 2, d = 24;
+  TestRandom random(22);
+  std::vector<float> k = random.floats(tokens * heads * d), v = k;
+  for (size_t i = 0; i < k.size(); ++i) {
+    k[i] = std::ldexp(k[i], static_cast<int>(i % 29) - 16);
+    v[i] = i % 7 == 0 ? 0.0F : std::ldexp(v[i], -140);
+  }
+  std::vector<int64_t> slots;
+  for (int64_t t = 0; t < tokens; ++t) slots.push_back(t * 7 % 48);
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kI8, DType::kF8E4M3}) {
+    const auto stored = [&](Kernels& kernels) {
+      KvCache cache{dtype, 3, heads, d, nullptr, nullptr};
+      std::vector<std::byte> bytes(static_cast<size_t>(2 * 3 * cache.block_bytes()));
+      cache.keys = bytes.data();
+      cache.values = bytes.data() + 3 * cache.block_bytes();
+      kernels.store_kv(view(k, {tokens, heads, d}), view(v, {tokens, heads, d}), slots, cache);
+      return bytes;
+    };
+    EXPECT_EQ(stored(*kernels(2)), stored(*reference_)) << name(dtype);
+  }
+}
+
+TEST_P(Tables, MaterialisedAttentionIsTheSameWithinRounding) {
+  const std::vector<ContextShape> requests = {{1, 1}, {40, 40}, {17, 1}, {700, 9}};
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kI8, DType::kF8E4M3}) {
+    for (const int64_t window : {0, 100}) {
+      TestAttention attention({2, 3, 40, dtype, window}, requests, 21);
+      const std::vector<float> flash = attention.run(*reference_);
+      const auto plain = make_cpu_kernels(*GetParam(), 2, AttentionMethod::kMaterialised);
+      const std::vector<float> got = attention.attend(*plain);
+      for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], flash[i], 2e-6) << name(dtype);
+    }
+  }
+}
+
+TEST_P(Tables, MaterialisedScoresTakeMemoryWithTheContext) {
+  const auto peak_bytes = [&](AttentionMethod method, int32_t context) {
+    const auto cpu = make_cpu_kernels(*GetParam(), 1, method);
+    TestAttention({1, 2, 16, DType::kF32, 0}, {{context, context}}, 23).run(*cpu);
+    return cpu->attention_scratch_bytes();
+  };
+  // Two heads' scores of 320 rows over 320 positions, and states of 48 floats.
+  EXPECT_EQ(peak_bytes(AttentionMethod::kMaterialised, 320), 2 * 320 * (320 + 48) * 4);
+  EXPECT_EQ(peak_bytes(AttentionMethod::kMaterialised, 160), 2 * 160 * (160 + 48) * 4);
+  EXPECT_LT(peak_bytes(AttentionMethod::kFlash, 320), 32 << 10);
+  EXPECT_EQ(peak_bytes(AttentionMethod::kFlash, 320), peak_bytes(AttentionMethod::kFlash, 160));
 }
 
 TEST_P(Tables, GiveTheBitsOfTheReferenceElementwise) {
