@@ -15,8 +15,8 @@ struct ApiError {
   int status = 400;  // HTTP
   std::string message;
   std::string type = "invalid_request_error";
-  std::string param;            // null if empty
-  std::string code;             // null if empty
+  std::string param = {};       // null if empty
+  std::string code = {};        // null if empty
   int retry_after_seconds = 0;  // 0: no Retry-After header
 };
 
@@ -26,7 +26,7 @@ std::string to_json(const ApiError& error);
 // 400 about one parameter: "<param>: <what>".
 ApiError bad_parameter(std::string_view param, std::string_view what);
 // 400 for whatever a request can cause; the parameter is the name before the first ':' of the
-// message. 500 for kInternal and kIo, whose message stays in the log.
+// message. 503 for kUnavailable; 500 for kInternal and kIo, whose message stays in the log.
 ApiError api_error_of(const Status& status);
 // 503: the server cannot take it now, for a reason that passes.
 ApiError overloaded(std::string_view message);
