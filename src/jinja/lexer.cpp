@@ -483,4 +483,23 @@ Status Lexer::read_operator(Token& token) {
   return {};
 }
 
+std::string describe(const Token& token) {
+  switch (token.type) {
+    case TokenType::kVariableEnd:
+      return "end of print statement";
+    case TokenType::kBlockEnd:
+      return "end of statement block";
+    case TokenType::kEof:
+      return "end of template";
+    case TokenType::kInteger:
+      return "integer";
+    case TokenType::kFloat:
+      return "float";
+    case TokenType::kString:
+      return "string";
+    default:
+      return token.text;
+  }
+}
+
 }  // namespace orrery::jinja

@@ -36,6 +36,9 @@ struct Token {
   bool is_operator(std::string_view op) const { return type == TokenType::kOperator && text == op; }
 };
 
+// As error messages call it.
+std::string describe(const Token& token);
+
 class Lexer {
  public:
   // Line ends become \n, and one at the very end is dropped, as Jinja does by default.

@@ -60,7 +60,7 @@ class Parser {
   bool parse_target_item(Target& target, bool allow_attribute);
   Stmt* add_statement(StmtKind kind);
 
-  // Expressions (parser.cpp).
+  // Expressions (parser_expressions.cpp).
   Expr* parse_expression(bool with_conditional = true);
   Expr* parse_tuple(bool with_conditional, std::string_view end_name, bool in_parentheses);
   Expr* parse_binary(int min_precedence);
@@ -68,6 +68,12 @@ class Parser {
   Expr* parse_primary();
   Expr* parse_list();
   Expr* parse_dict();
+  bool at_tuple_end(std::string_view end_name) const;
+  // Precedence and operator of the current token; 0 if it is none.
+  int binary_operator(Op& op);
+  void skip_binary_operator(Op op);
+
+  // What follows them (parser_postfix.cpp).
   Expr* parse_postfix(Expr* expr);
   Expr* parse_filters(Expr* expr);
   Expr* parse_subscript(Expr* expr);
@@ -77,10 +83,6 @@ class Parser {
   Expr* parse_filter(Expr* expr);
   Expr* parse_test(Expr* expr);
   std::string parse_dotted_name();
-  bool at_tuple_end(std::string_view end_name) const;
-  // Precedence and operator of the current token; 0 if it is none.
-  int binary_operator(Op& op);
-  void skip_binary_operator(Op op);
 
   Expr* add(ExprKind kind, uint32_t line);
   uint32_t intern(std::string text);

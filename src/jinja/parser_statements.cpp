@@ -1,4 +1,4 @@
-// The statements of the grammar; expressions are in parser.cpp.
+// The statements of the grammar; expressions are in parser_expressions.cpp.
 #include <algorithm>
 
 #include "jinja/parser.h"

@@ -317,8 +317,12 @@ class GgufParser {
   Status check_overlaps(const std::vector<uint64_t>& offsets) const {
     std::vector<uint32_t> order(offsets.size());
     std::iota(order.begin(), order.end(), 0U);
+    // Empty tensors before the one that begins where they are.
+    const auto place = [&](uint32_t i) {
+      return std::pair(offsets[i], gguf_.tensors_[i].data.size());
+    };
     std::sort(order.begin(), order.end(),
-              [&](uint32_t a, uint32_t b) { return offsets[a] < offsets[b]; });
+              [&](uint32_t a, uint32_t b) { return place(a) < place(b); });
     for (size_t i = 1; i < order.size(); ++i) {
       const GgufTensor& before = gguf_.tensors_[order[i - 1]];
       const uint64_t end = offsets[order[i - 1]] + before.data.size();

@@ -219,6 +219,16 @@ TEST(Gguf, RefusesOverlappingTensors) {
   EXPECT_THAT(refused(same.build()), HasSubstr("overlaps"));
 }
 
+TEST(Gguf, FindsNoOverlapWithATensorWhoseTypeItDoesNotKnow) {
+  for (const bool empty_first : {true, false}) {
+    GgufBuilder b;
+    if (empty_first) b.tensor("of an unknown type", 99, {8}, "", 0);
+    b.tensor("a", 0, {8}, std::string(32, 'a'), 0);
+    if (!empty_first) b.tensor("of an unknown type", 99, {8}, "", 0);
+    EXPECT_TRUE(Gguf::parse(exact_copy(b.build()), "x.gguf").ok()) << empty_first;
+  }
+}
+
 TEST(Gguf, RefusesTensorsOutsideTheFile) {
   for (uint64_t offset : {uint64_t{32}, kHuge, ~uint64_t{31}, uint64_t{1} << 63}) {
     GgufBuilder b;
