@@ -14,8 +14,9 @@ namespace {
 // A completion on its way. The Service's sinks keep it alive until all of its sequences have ended.
 class Generation final : public OpenAiCall {
  public:
-  Generation(llm::Service& service, AnswerWriter answer, std::shared_ptr<OpenAiSink> sink)
-      : service_(service), answer_(std::move(answer)), sink_(std::move(sink)) {}
+  Generation(llm::Service& service, const OpenAiOptions& options, AnswerWriter answer,
+             std::shared_ptr<OpenAiSink> sink)
+      : service_(service), options_(options), answer_(std::move(answer)), sink_(std::move(sink)) {}
 
   void cancel() override {
     if (!over_.exchange(true)) abort_all();
@@ -27,8 +28,8 @@ class Generation final : public OpenAiCall {
     for (size_t i = 0; i < prompts.size() && !self->over_; ++i) {
       llm::CompletionRequest one = request;
       one.prompt_token_ids = prompts[i].token_ids;
-      auto number = self->service_.submit(
-          std::move(one), [self, i](llm::Delta&& delta) { self->take(i, std::move(delta)); });
+      llm::DeltaSink sink = sink_of(self, i, one);
+      auto number = self->service_.submit(std::move(one), std::move(sink));
       if (!number.ok()) return self->refuse(number.status());
       {
         const std::lock_guard lock(self->numbers_mutex_);
@@ -40,6 +41,16 @@ class Generation final : public OpenAiCall {
   }
 
  private:
+  static llm::DeltaSink sink_of(const std::shared_ptr<Generation>& self, size_t prompt,
+                                const llm::CompletionRequest& request) {
+    std::function<void(const llm::Delta&)> observer;
+    if (self->options_.observe) observer = self->options_.observe(request);
+    return [self, prompt, observer = std::move(observer)](llm::Delta&& delta) {
+      if (observer) observer(delta);
+      self->take(prompt, std::move(delta));
+    };
+  }
+
   void abort_all() {
     const std::lock_guard lock(numbers_mutex_);
     for (const uint32_t number : numbers_) service_.abort(number);
@@ -85,6 +96,7 @@ class Generation final : public OpenAiCall {
   }
 
   llm::Service& service_;
+  const OpenAiOptions& options_;
   std::mutex mutex_;  // of the answer and the sink
   AnswerWriter answer_;
   std::shared_ptr<OpenAiSink> sink_;
@@ -102,7 +114,7 @@ class Ended final : public OpenAiCall {
 };
 
 std::shared_ptr<OpenAiCall> generate(llm::Service& service, const ServedModel& model,
-                                     ApiResult<GenerationCall> parsed,
+                                     const OpenAiOptions& options, ApiResult<GenerationCall> parsed,
                                      std::shared_ptr<OpenAiSink> sink) {
   if (!parsed.ok()) {
     sink->fail(parsed.error());
@@ -110,8 +122,9 @@ std::shared_ptr<OpenAiCall> generate(llm::Service& service, const ServedModel& m
   }
   GenerationCall& call = *parsed;
   auto generation = std::make_shared<Generation>(
-      service, AnswerWriter(call.format, call.prompts, model.llm.tokenizer()), std::move(sink));
-  Generation::submit(generation, call.prompts, call.request);
+      service, model.options, AnswerWriter(call.format, call.prompts, model.llm.tokenizer()),
+      std::move(sink));
+  Generation::submit(generation, call.prompts, call.request, options);
   return generation;
 }
 
@@ -154,9 +167,10 @@ std::shared_ptr<OpenAiCall> OpenAiService::handle(OpenAiRoute route, std::string
   const ServedModel model(service_.llm(), service_.scheduler_options().max_model_len, options_);
   switch (route) {
     case OpenAiRoute::kCompletions:
-      return generate(service_, model, parse_completion(*json, model, context), std::move(sink));
+      return generate(service_, model, options_, parse_completion(*json, model, context),
+                      std::move(sink));
     case OpenAiRoute::kChatCompletions:
-      return generate(service_, model, parse_chat_completion(*json, model, context),
+      return generate(service_, model, options_, parse_chat_completion(*json, model, context),
                       std::move(sink));
     case OpenAiRoute::kTokenize:
       return answer(tokenize(*json, model), *sink);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,9 @@ struct OpenAiOptions {
   int32_t max_logprobs = 20;           // at most, for logprobs, top_logprobs and prompt_logprobs
   int64_t max_prompts = 2048;          // of one request
   size_t max_json_values = 4'000'000;  // of one body: bounds its memory
+  // Called with each request to the Service, before it is submitted; what it returns is called with
+  // each of its deltas, on the text thread. May be empty: for metrics.
+  std::function<std::function<void(const llm::Delta&)>(const llm::CompletionRequest&)> observe;
 };
 
 // Who asks, as far as the transport knows.
