@@ -114,7 +114,7 @@ class Ended final : public OpenAiCall {
 };
 
 std::shared_ptr<OpenAiCall> generate(llm::Service& service, const ServedModel& model,
-                                     const OpenAiOptions& options, ApiResult<GenerationCall> parsed,
+                                     ApiResult<GenerationCall> parsed,
                                      std::shared_ptr<OpenAiSink> sink) {
   if (!parsed.ok()) {
     sink->fail(parsed.error());
@@ -124,7 +124,7 @@ std::shared_ptr<OpenAiCall> generate(llm::Service& service, const ServedModel& m
   auto generation = std::make_shared<Generation>(
       service, model.options, AnswerWriter(call.format, call.prompts, model.llm.tokenizer()),
       std::move(sink));
-  Generation::submit(generation, call.prompts, call.request, options);
+  Generation::submit(generation, call.prompts, call.request);
   return generation;
 }
 
@@ -167,10 +167,9 @@ std::shared_ptr<OpenAiCall> OpenAiService::handle(OpenAiRoute route, std::string
   const ServedModel model(service_.llm(), service_.scheduler_options().max_model_len, options_);
   switch (route) {
     case OpenAiRoute::kCompletions:
-      return generate(service_, model, options_, parse_completion(*json, model, context),
-                      std::move(sink));
+      return generate(service_, model, parse_completion(*json, model, context), std::move(sink));
     case OpenAiRoute::kChatCompletions:
-      return generate(service_, model, options_, parse_chat_completion(*json, model, context),
+      return generate(service_, model, parse_chat_completion(*json, model, context),
                       std::move(sink));
     case OpenAiRoute::kTokenize:
       return answer(tokenize(*json, model), *sink);
