@@ -18,6 +18,7 @@ int chat_command(Args args);
 int tokenize_command(Args args);
 int template_command(Args args);
 int inspect_command(Args args);
+int batch_command(Args args);
 int bench_command(Args args);
 
 inline constexpr int kDone = 0;

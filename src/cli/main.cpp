@@ -22,6 +22,7 @@ constexpr Command kCommands[] = {
     {"inspect", orrery::cli::inspect_command, "what is in a checkpoint, and does it fit"},
     {"tokenize", orrery::cli::tokenize_command, "text to token ids and back"},
     {"template", orrery::cli::template_command, "render a chat template"},
+    {"batch", orrery::cli::batch_command, "answer a file of requests"},
     {"bench", orrery::cli::bench_command, "measure against the machine's limits"},
 };
 
