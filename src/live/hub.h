@@ -7,7 +7,8 @@
 //
 // A stream is a row of frames, little-endian: 1 byte kind, 3 bytes 0, 4 bytes length, then
 //   'H'  JSON: {"description", "text", "epoch"}: once, first
-//   'T'  JSON: {"texts": {"<id>": "text"}, "bytes": {"<id>": [..]}}: of ids in the frames to come
+//   'T'  JSON: {"texts": {"<id>": "text"}, "bytes": {"<id>": [..]}, "special": [id..]}: of ids in the
+//        frames to come; bytes where they are not whole characters
 //   'S'  events that recreate the state before the oldest event kept; all before is void
 //   'E'  events as they happened
 //   'B'  JSON: {"left_out": n}: events of fine detail that a slow viewer was not given
@@ -39,12 +40,16 @@ std::optional<LiveText> parse_live_text(std::string_view name);  // "on", "ids",
 
 inline constexpr uint32_t kEveryRequest = 0xFFFFFFFF;
 
+struct TokenText {
+  std::string bytes;     // need not be whole characters
+  bool special = false;  // a control token, which text usually leaves out
+};
+
 struct HubOptions {
   // A JSON object, given to pages and written as the metadata of recordings: the engine's settings.
   std::string description = "{}";
-  // The bytes of a token's text, which need not be whole characters. May be empty. Called by
-  // Viewer::next() and get(), by several threads at once.
-  std::function<std::string(int32_t)> token_bytes;
+  // May be empty. Called by Viewer::next() and get(), by several threads at once.
+  std::function<TokenText(int32_t)> token_text;
   // Told whose sampling candidates the engine is to log: a request's number, 0 (nobody watches), or
   // kEveryRequest. May be empty. Called on the hub's thread.
   std::function<void(uint32_t)> set_focus;

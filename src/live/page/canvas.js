@@ -1,0 +1,34 @@
+// What the two canvases share: sharp pixels, tooltips, and patterns.
+
+/** Fits the canvas to its place on the page. @returns {{g: CanvasRenderingContext2D, width: number, height: number}} */
+export function prepare(canvas) {
+  const ratio = Math.min(3, window.devicePixelRatio || 1);
+  const width = canvas.clientWidth;
+  const height = canvas.clientHeight;
+  const w = Math.round(width * ratio);
+  const h = Math.round(height * ratio);
+  if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
+  const g = canvas.getContext('2d');
+  g.setTransform(ratio, 0, 0, ratio, 0, 0);
+  g.clearRect(0, 0, width, height);
+  return { g, width, height };
+}
+
+/** Shows text beside the pointer; empty text hides it. */
+export function showTip(text, x, y) {
+  const tip = document.getElementById('tip');
+  tip.hidden = !text;
+  if (!text) return;
+  tip.textContent = text;
+  const box = tip.getBoundingClientRect();
+  tip.style.left = `${Math.max(8, Math.min(innerWidth - box.width - 8, x + 14))}px`;
+  tip.style.top = `${y + 18 + box.height > innerHeight ? y - box.height - 10 : y + 18}px`;
+}
+
+/** A dot in one of four shapes. */
+export function dot(g, shape, x, y, r) {
+  if (shape === 0 || r < 1.1) { g.rect(x - r, y - r, 2 * r, 2 * r); return; }
+  if (shape === 1) { g.moveTo(x + r, y); g.arc(x, y, r * 1.1, 0, 7); return; }
+  if (shape === 2) { g.moveTo(x, y - r * 1.35); g.lineTo(x + r * 1.35, y); g.lineTo(x, y + r * 1.35); g.lineTo(x - r * 1.35, y); g.closePath(); return; }
+  g.moveTo(x, y - r * 1.2); g.lineTo(x + r * 1.2, y + r); g.lineTo(x - r * 1.2, y + r); g.closePath();
+}

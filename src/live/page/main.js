@@ -1,0 +1,541 @@
+// The page: which history is in view, what keys and buttons do, one frame after another.
+
+import { parseFile, Kind } from './events.js';
+import { blockCounts, filledSlots } from './state.js';
+import { Player } from './player.js';
+import { Texts } from './texts.js';
+import { Loop, el } from './loop.js';
+import { Blocks, drawTree } from './blocks.js';
+import { Timeline } from './timeline.js';
+import { Vitals } from './vitals.js';
+import { Sparks } from './sparks.js';
+import { Source } from './source.js';
+import { Rail } from './rail.js';
+import { Tour } from './tour.js';
+import { prepare } from './canvas.js';
+import { colourOf, hueOf, resetColours, themeColour } from './colour.js';
+import { currentLanguage, figure, milliseconds, say, setLanguage } from './words.js';
+import { download, embeddedRecording, recordingOf, selfContained } from './save.js';
+
+const $ = (id) => document.getElementById(id);
+const SPEEDS = [[0, 0], [1 / 3, 3], [1 / 10, 10], [1 / 30, 30], [1 / 100, 100]];
+const IDLE_SPEED = 1 / 30;
+const IDLE_AFTER_MS = 90000;
+const options = new URLSearchParams(location.search);
+const reduced = matchMedia('(prefers-reduced-motion: reduce)');
+
+/** A history that can be in view: of the running engine, of a file, or the one played when idle. */
+class History {
+  constructor(kind, metadata, name = '') {
+    this.kind = kind;
+    this.name = name;
+    this.player = new Player(metadata);
+    this.texts = new Texts();
+    this.texts.add(metadata);
+  }
+
+  static of(kind, recording, name) {
+    const h = new History(kind, recording.metadata, name);
+    const restoring = recording.metadata.snapshot_events | 0;
+    h.player.append(recording.events.slice(0, restoring), true);
+    h.player.append(recording.events.slice(restoring));
+    h.player.restoring = restoring;
+    h.player.bookmarks = (recording.metadata.chapters ?? []).map((c) => ({ at: c.event, name: c.name }));
+    h.player.speed = IDLE_SPEED;
+    h.player.seek(restoring);
+    return h;
+  }
+}
+
+const page = {
+  live: null, idle: null, file: null, view: null,
+  connected: false, leftOut: 0, lastLiveEvent: -Infinity, recordingFrom: -1, dirty: true, tree: false,
+};
+
+const texts = new Texts();
+const loop = new Loop(texts);
+const blocks = new Blocks($('blocks'), pick);
+const timeline = new Timeline($('timeline'), pick);
+const vitals = new Vitals($('vitals'));
+const sparks = new Sparks($('sparks'));
+
+const source = new Source({
+  hello(hello, resumed) {
+    if (resumed && page.live) return;
+    const was = page.view === page.live;
+    page.live = new History('live', hello.description ?? {});
+    page.live.player.speed = 0;
+    page.live.canSwitch = hello.switches ?? [];
+    const s = page.live.player.state;
+    rail.settings = { numBlocks: s.numBlocks, blockSize: s.blockSize, maxModelLen: lengthOf(hello.description) };
+    if (!page.view || was) show(page.live);
+    describeEngine();
+  },
+  texts(more) { page.live?.texts.add(more); },
+  events(records, snapshot) {
+    if (!page.live) return;
+    if (snapshot && page.live.player.length) {
+      const was = page.view === page.live;
+      const kept = page.live;
+      page.live = new History('live', kept.player.metadata);
+      page.live.texts = kept.texts;
+      page.live.player.speed = kept.player.speed;
+      if (was) page.view = page.live;
+    }
+    const player = page.live.player;
+    const following = player.atEnd && player.speed === 0 && player.playing;
+    player.append(records, snapshot);
+    if (snapshot) { player.seek(player.restoring); if (page.view === page.live) loop.reset(player.state); }
+    else if (following && player.length - player.at > 40000) player.seek(player.length - 20000);
+    if (!snapshot && records.length) page.lastLiveEvent = performance.now();
+    if (page.leftOut && performance.now() - page.leftOutAt > 4000) page.leftOut = 0;
+    page.dirty = true;
+  },
+  behind(leftOut) { page.leftOut += leftOut; page.leftOutAt = performance.now(); },
+  connected(yes, status) {
+    page.connected = yes;
+    rail.served = yes;
+    if (status === 401) $('key-dialog').showModal();
+    page.dirty = true;
+  },
+});
+const rail = new Rail(source, () => { if (page.live) { tour.running && tour.end(); show(page.live); goLive(); } });
+const tour = new Tour(playChapter, () => { page.dirty = true; });
+
+function lengthOf(description) {
+  const text = JSON.stringify(description ?? {});
+  const found = /"max_model_len":\s*(\d+)/.exec(text);
+  return found ? Number(found[1]) : 512;
+}
+
+/** Brings a history into view. */
+function show(history) {
+  if (page.view === history) return;
+  page.view = history;
+  texts.text = history.texts.text;
+  texts.raw = history.texts.raw;
+  texts.special = history.texts.special;
+  loop.chosen = 0;
+  loop.focus = 0;
+  sparks.clear();
+  vitals.reset();
+  loop.reset(history.player.state);
+  describeEngine();
+  syncSpeed();
+  page.dirty = true;
+}
+
+function describeEngine() {
+  const m = page.view?.player.metadata ?? {};
+  const s = page.view?.player.state;
+  const name = typeof m.model === 'string' ? m.model : m.model?.name ?? m.description?.model ?? '';
+  const parts = [page.view?.kind === 'file' ? page.view.name : '', name, s?.vocabulary ? `V ${figure(s.vocabulary)}` : '', s?.numBlocks ? `KV ${figure(s.numBlocks)} × ${s.blockSize}` : ''];
+  $('engine').textContent = parts.filter(Boolean).join('  ·  ');
+}
+
+/** The engine's own history when something happens there; else the recording. */
+function chooseView(now) {
+  if (page.view?.kind === 'file' || tour.running || page.held) return;
+  const busy = page.live && page.live.player.length > page.live.player.restoring && now - page.lastLiveEvent < IDLE_AFTER_MS;
+  const running = page.live && [...page.live.player.state.requests.values()].some((r) => r.finishedStep < 0);
+  if (busy || running) show(page.live);
+  else if (page.idle && page.view !== page.idle && (!page.live || page.live.player.atEnd)) { show(page.idle); page.idle.player.seek(page.idle.player.restoring); }
+}
+
+function pick(request) {
+  loop.chosen = loop.chosen === request ? 0 : request;
+  if (page.view === page.live) source.setFocus(loop.chosen);
+  if (page.view) loop.update(page.view.player.state, null, null);
+  page.dirty = true;
+}
+
+// ---- One frame.
+
+let lastFrame = performance.now();
+let rate = 0;
+let lastVitals = 0;
+let lastCanvas = 0;
+let rest = 0;
+
+function frame(now) {
+  requestAnimationFrame(frame);
+  const seconds = Math.min(0.1, (now - lastFrame) / 1000);
+  lastFrame = now;
+  chooseView(now);
+  if (!page.view) return;
+  const { player } = page.view;
+  const range = player.tick(seconds);
+  if (range.to > range.from) happen(range, seconds, now);
+  else if (seconds) { rate *= 0.9 ** (seconds * 60); loop.fast = rate > 9; }
+  if (page.view.kind === 'idle' && player.atEnd && player.playing && !tour.running) {
+    rest += seconds;
+    if (rest > 4) { rest = 0; player.seek(player.restoring); loop.reset(player.state); vitals.reset(); }
+  }
+  if (page.dirty || blocks.moving || now - lastCanvas > 1000) draw(now);
+  if (now - lastVitals > 250) { lastVitals = now; vitals.update(player.state); showStatus(); if (page.tree) drawTree($('tree'), player.state, texts); }
+  sparks.draw(now);
+}
+
+/** What happened in the log since the last frame. */
+function happen(range, seconds, now) {
+  const { player } = page.view;
+  const { events, state } = player;
+  let mine = 0;
+  for (let i = Math.max(range.from, range.to - 8000); i < range.to; ++i) {
+    const kind = events.kind(i);
+    if (kind === Kind.evicted) blocks.flash(events.value(i, 0), now);
+    else if (kind === Kind.sampled && events.request(i) === loop.focus) ++mine;
+  }
+  rate = rate * 0.93 + (mine / Math.max(seconds, 1 / 120)) * 0.07;
+  loop.fast = rate > 9;
+  loop.update(state, events, range);
+  page.dirty = true;
+}
+
+function draw(now) {
+  page.dirty = false;
+  lastCanvas = now;
+  const { player } = page.view;
+  blocks.draw(player.state, loop.chosen, now);
+  timeline.draw(player.state, loop.chosen || loop.focus);
+  const scrub = $('scrub');
+  if (document.activeElement !== scrub || !scrub.matches(':active')) scrub.value = player.endUs ? Math.round((player.us / player.endUs) * 1000) : 1000;
+  $('clock').textContent = `${milliseconds(player.us)} · ${figure(player.state.step)}`;
+  drawMarks(player);
+}
+
+/** The scrub line: how busy the engine was, and the bookmarks. */
+function drawMarks(player) {
+  const { g, width, height } = prepare($('scrub-marks'));
+  g.fillStyle = themeColour('--line');
+  g.fillRect(0, height / 2 - 1, width, 2);
+  g.fillStyle = themeColour('--faint');
+  if (player.endUs) g.fillRect(0, height / 2 - 1, (player.us / player.endUs) * width, 2);
+  g.fillStyle = themeColour('--brass');
+  for (const b of player.bookmarks) {
+    const x = player.endUs ? (player.timeOf(Math.min(b.at, player.length - 1)) / player.endUs) * width : 0;
+    g.beginPath();
+    g.arc(Math.max(3, Math.min(width - 3, x)), height / 2 - 8, 2.6, 0, 7);
+    g.fill();
+  }
+}
+
+function showStatus() {
+  const status = $('status');
+  const { kind, player } = page.view;
+  const lag = kind === 'live' ? (player.segments[player.segments.length - 1].step - player.state.step) : 0;
+  let mode = kind === 'live' ? 'live' : 'replay';
+  let text = kind === 'live' ? say(performance.now() - page.lastLiveEvent > 1500 ? 'liveIdle' : 'live') : kind === 'idle' && page.connected ? say('replayIdle') : say('replay');
+  if (page.leftOut && kind === 'live') { mode = 'behind'; text = say('behind', figure(page.leftOut)); }
+  else if (lag > 8) { mode = 'replay'; text = say('lag', figure(lag)); }
+  if (!page.connected && kind === 'live') { mode = 'lost'; text = say('lost'); }
+  if (!player.playing) text = `${text} · ${say('paused')}`;
+  if (status.textContent !== text) status.textContent = text;
+  status.dataset.mode = mode;
+  $('pause').textContent = player.playing ? '❚❚' : '▶';
+  $('to-live').hidden = !page.live || (kind === 'live' && lag <= 8 && player.playing);
+  if (page.recordingFrom >= 0) $('record').textContent = say('recording', figure(page.live.player.length + page.live.player.dropped - page.recordingFrom));
+}
+
+// ---- Time.
+
+/** A step, a jump: the rooms show it without flights. */
+function jumped() {
+  sparks.clear();
+  loop.reset(page.view.player.state);
+  page.held = true;
+  page.dirty = true;
+  showStatus();
+}
+
+function pause(to = !page.view.player.playing) {
+  page.view.player.playing = to;
+  page.held = !to;
+  if (to && page.view.player.atEnd && page.view.kind !== 'live') { page.view.player.seek(page.view.player.restoring); loop.reset(page.view.player.state); }
+  showStatus();
+}
+
+function stepOn() {
+  const { player } = page.view;
+  player.playing = false;
+  page.held = true;
+  const range = player.stepOn($('unit').value);
+  loop.fast = false;
+  loop.update(player.state, player.events, range);
+  page.dirty = true;
+  showStatus();
+}
+
+function stepBack() {
+  page.view.player.playing = false;
+  page.view.player.stepBack($('unit').value);
+  jumped();
+}
+
+function goLive() {
+  page.held = false;
+  if (page.live && (page.connected || page.view === page.live)) {
+    page.file = null;
+    if (page.view !== page.live) { page.view = null; show(page.live); }
+    page.lastLiveEvent = performance.now();
+    page.live.player.playing = true;
+    page.live.player.speed = 0;
+  }
+  page.view.player.seek(page.view.player.length);
+  loop.reset(page.view.player.state);
+  syncSpeed();
+  page.dirty = true;
+}
+
+function syncSpeed() {
+  const select = $('speed');
+  select.textContent = '';
+  for (const [speed, per] of SPEEDS) {
+    const option = el('option', { value: String(speed), textContent: per ? say('speedOf', per) : say('speedFull') });
+    select.append(option);
+  }
+  const now = page.view?.player.speed ?? 0;
+  let best = 0;
+  SPEEDS.forEach(([speed], k) => { if (Math.abs(speed - now) < Math.abs(SPEEDS[best][0] - now)) best = k; });
+  select.selectedIndex = best;
+}
+
+function playChapter(name, speed) {
+  const history = page.idle ?? page.view;
+  if (!history) return;
+  show(history);
+  const chapter = history.player.bookmarks.find((b) => b.name === name);
+  history.player.speed = speed;
+  history.player.playing = true;
+  if (chapter) history.player.seek(chapter.at);
+  loop.reset(history.player.state);
+  syncSpeed();
+}
+
+// ---- Recording, saving, opening.
+
+function toggleRecord() {
+  if (!page.live) return;
+  const player = page.live.player;
+  if (page.recordingFrom < 0) {
+    page.recordingFrom = player.length + player.dropped;
+  } else {
+    const from = Math.max(0, page.recordingFrom - player.dropped);
+    page.recordingFrom = -1;
+    $('record').textContent = say('record');
+    download(recordingOf(player, page.live.texts, from), 'orrery-recording.orrery', 'application/octet-stream');
+    page.dirty = true;
+  }
+  $('record').setAttribute('aria-pressed', String(page.recordingFrom >= 0));
+}
+
+function save() { download(recordingOf(page.view.player, page.view.texts), 'orrery-recording.orrery', 'application/octet-stream'); }
+
+async function share() {
+  try {
+    const html = await selfContained(recordingOf(page.view.player, page.view.texts));
+    download(html, 'orrery-replay.html', 'text/html');
+  } catch (error) {
+    rail.say(error.message, true);
+  }
+}
+
+function openBuffer(buffer, name) {
+  try {
+    const recording = parseFile(buffer);
+    page.file = History.of('file', recording, name);
+    show(page.file);
+    rail.say(say('opened', name, figure(recording.events.length)));
+  } catch (error) {
+    rail.say(say('badFile', name, error.message), true);
+  }
+}
+
+// ---- Keys and buttons.
+
+const KEYS = [
+  ['space', 'key_space'], ['← →', 'key_arrows'], ['End', 'key_live'], ['/', 'key_slash'], ['n', 'key_focus'],
+  ['Esc', 'key_esc'], ['b', 'key_b'], ['s', 'key_s'], ['t', 'key_t'], ['d', 'key_d'], ['l', 'key_l'],
+];
+
+function nextFocus() {
+  const ids = [...page.view.player.state.requests.values()].filter((r) => r.finishedStep < 0).map((r) => r.id).sort((a, b) => a - b);
+  if (ids.length) pick(ids[(ids.indexOf(loop.focus) + 1) % ids.length]);
+}
+
+function onKey(e) {
+  if (e.ctrlKey || e.metaKey || e.altKey || !page.view) return;
+  if (e.target.closest?.('input, select, dialog') && e.key !== 'Escape') return;
+  if (e.target.closest?.('button') && (e.key === ' ' || e.key === 'Enter')) return;
+  const act = {
+    ' ': () => pause(), ArrowRight: () => (tour.running ? tour.go(tour.at + 1) : stepOn()),
+    ArrowLeft: () => (tour.running ? tour.go(tour.at - 1) : stepBack()),
+    End: goLive, b: mark, t: () => (tour.running ? tour.end() : tour.start()), d: toggleTheme, l: toggleLanguage, n: nextFocus,
+    s: save, '?': () => $('help').showModal(), '/': () => $('prompt').focus(),
+    Escape: () => { if (tour.running) tour.end(); else if (loop.chosen) pick(loop.chosen); document.activeElement?.blur?.(); },
+  }[e.key];
+  if (act) { e.preventDefault(); act(); }
+}
+
+function mark() { page.view.player.addBookmark(); page.dirty = true; }
+
+function remember(key, value) { try { localStorage.setItem(`orrery.${key}`, value); } catch { /* private window */ } }
+function recall(key) { try { return localStorage.getItem(`orrery.${key}`); } catch { return null; } }
+
+function setTheme(name) {
+  document.documentElement.dataset.theme = name === 'paper' ? 'paper' : 'dark';
+  $('theme').setAttribute('aria-pressed', String(name === 'paper'));
+  resetColours();
+  page.dirty = true;
+}
+
+function toggleTheme() {
+  const name = document.documentElement.dataset.theme === 'dark' ? 'paper' : 'dark';
+  setTheme(name);
+  remember('theme', name);
+}
+
+function speak(name) {
+  setLanguage(name);
+  $('keys-list').textContent = '';
+  for (const [key, word] of KEYS) $('keys-list').append(el('dt', { textContent: key }), el('dd', { textContent: say(word) }));
+  legends();
+  syncSpeed();
+  tour.words();
+  loop.drawOrbit();
+  if (page.view) { loop.reset(page.view.player.state); showStatus(); }
+  page.dirty = true;
+}
+
+function toggleLanguage() {
+  const name = currentLanguage() === 'en' ? 'zh' : 'en';
+  speak(name);
+  remember('language', name);
+}
+
+function legends() {
+  const put = (id, items) => {
+    $(id).textContent = '';
+    for (const [shape, word] of items) {
+      const holder = el('span');
+      const icon = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+      icon.setAttribute('viewBox', '0 0 14 14');
+      for (const [tag, attributes] of shape) {
+        const e = document.createElementNS('http://www.w3.org/2000/svg', tag);
+        for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
+        icon.append(e);
+      }
+      holder.append(icon, say(word));
+      $(id).append(holder);
+    }
+  };
+  const ink = { fill: 'currentColor' };
+  const line = { stroke: 'currentColor', 'stroke-width': 1.4, fill: 'none' };
+  put('blocks-legend', [
+    [[['rect', { ...ink, x: 1, y: 1, width: 5, height: 5 }], ['rect', { ...ink, x: 8, y: 1, width: 5, height: 5 }], ['rect', { ...ink, x: 1, y: 8, width: 5, height: 5 }]], 'legendFilled'],
+    [[['path', { ...line, d: 'M1 13L13 1M1 7L7 1M7 13L13 7' }]], 'legendShared'],
+    [[['rect', { ...ink, x: 1, y: 1, width: 12, height: 12, opacity: 0.4 }]], 'legendGhost'],
+    [[['rect', { ...line, x: 1.5, y: 1.5, width: 11, height: 11, stroke: 'var(--alarm)' }]], 'legendEvicted'],
+  ]);
+  put('plan-legend', [
+    [[['rect', { ...ink, x: 0, y: 3, width: 14, height: 8 }]], 'legendPrefill'],
+    [[['circle', { ...ink, cx: 7, cy: 7, r: 3 }]], 'legendDecode'],
+    [[['path', { ...line, 'stroke-dasharray': '2 2', d: 'M0 7H14' }]], 'legendWait'],
+    [[['path', { fill: 'var(--alarm)', d: 'M2 2H12L7 12Z' }]], 'legendPreempt'],
+    [[['path', { ...line, d: 'M3 13V2L11 5L3 8' }]], 'legendEnd'],
+    [[['rect', { fill: 'var(--brass)', x: 1, y: 5, width: 12, height: 8 }]], 'legendBudget'],
+  ]);
+}
+
+function wire() {
+  addEventListener('keydown', onKey);
+  $('pause').addEventListener('click', () => pause());
+  $('step').addEventListener('click', stepOn);
+  $('step-back').addEventListener('click', stepBack);
+  $('to-live').addEventListener('click', goLive);
+  $('bookmark').addEventListener('click', mark);
+  $('record').addEventListener('click', toggleRecord);
+  $('save').addEventListener('click', save);
+  $('share').addEventListener('click', share);
+  $('open').addEventListener('click', () => $('file').click());
+  $('file').addEventListener('change', async () => { const f = $('file').files[0]; if (f) openBuffer(await f.arrayBuffer(), f.name); $('file').value = ''; });
+  $('speed').addEventListener('change', () => { page.view.player.speed = Number($('speed').value); page.held = page.view.player.speed !== 0 && page.view.kind === 'live'; });
+  $('scrub').addEventListener('input', () => { page.view.player.playing = false; page.view.player.seekTime((Number($('scrub').value) / 1000) * page.view.player.endUs); jumped(); });
+  $('language').addEventListener('click', toggleLanguage);
+  $('theme').addEventListener('click', toggleTheme);
+  $('tour-open').addEventListener('click', () => (tour.running ? tour.end() : tour.start()));
+  $('help-open').addEventListener('click', () => $('help').showModal());
+  $('tree-toggle').addEventListener('click', () => {
+    page.tree = !page.tree;
+    $('tree').hidden = !page.tree;
+    $('blocks').hidden = page.tree;
+    $('tree-toggle').setAttribute('aria-pressed', String(page.tree));
+    if (page.tree) drawTree($('tree'), page.view.player.state, texts);
+    page.dirty = true;
+  });
+  $('key-form').addEventListener('submit', () => { source.key = $('api-key').value; rail.model = null; source.run(); });
+  addEventListener('resize', () => { page.dirty = true; });
+  addEventListener('dragover', (e) => { e.preventDefault(); $('drop').hidden = false; });
+  addEventListener('dragleave', (e) => { if (!e.relatedTarget) $('drop').hidden = true; });
+  addEventListener('drop', async (e) => {
+    e.preventDefault();
+    $('drop').hidden = true;
+    const f = e.dataTransfer.files[0];
+    if (f) openBuffer(await f.arrayBuffer(), f.name);
+  });
+}
+
+loop.onKv = (request, position, from) => {
+  if (reduced.matches || !page.view || page.tree) return;
+  const slot = blocks.slotOnPage(page.view.player.state, request, position);
+  if (slot) sparks.add({ x: from.left + from.width / 2, y: from.top + from.height / 2 }, slot, request.id, (position % 24) * 9);
+};
+loop.onStreak = (request, arc) => {
+  if (!arc || reduced.matches) return;
+  const trail = $('orbit-trail');
+  trail.style.stroke = colourOf(request.id);
+  if (trail.getAnimations().length) return;
+  const length = trail.getTotalLength();
+  trail.animate([
+    { strokeDasharray: `60 ${length}`, strokeDashoffset: 60, opacity: 0.9 },
+    { strokeDasharray: `60 ${length}`, strokeDashoffset: -length, opacity: 0.5 },
+  ], { duration: 260, easing: 'linear' });
+};
+
+async function start() {
+  setTheme(options.get('theme') ?? recall('theme') ?? (matchMedia('(prefers-color-scheme: light)').matches ? 'paper' : 'dark'));
+  wire();
+  speak(options.get('lang') ?? recall('language') ?? (navigator.language.startsWith('zh') ? 'zh' : 'en'));
+  const embedded = await embeddedRecording();
+  if (embedded) {
+    page.idle = History.of('idle', embedded, '');
+    $('share').hidden = $('record').hidden = true;
+    $('rail').hidden = true;
+    show(page.idle);
+  } else {
+    const response = await fetch('live/idle.orrery');
+    if (response.ok) page.idle = History.of('idle', parseFile(await response.arrayBuffer()), '');
+    if (options.get('live') !== 'off') source.run();
+    if (page.idle) show(page.idle);
+  }
+  if (options.has('at') && page.view) {
+    page.view.player.playing = false;
+    page.held = true;
+    page.view.player.seek(Number(options.get('at')));
+    loop.reset(page.view.player.state);
+  }
+  if (options.has('tour')) { tour.start(); tour.go(Number(options.get('tour')) || 0); }
+  requestAnimationFrame(frame);
+}
+
+// For tests: what the page believes, and what it shows.
+window.orrery = {
+  page, loop, blocks, timeline, tour, source, rail, openBuffer, pick, pause, goLive,
+  counts: () => blockCounts(page.view.player.state),
+  filled: () => filledSlots(page.view.player.state),
+  recording: () => recordingOf(page.view.player, page.view.texts),
+  html: () => selfContained(recordingOf(page.view.player, page.view.texts)),
+  hueOf,
+};
+
+start();

@@ -1,0 +1,121 @@
+// The prompt rail: real requests to the server behind this page.
+
+import { say } from './words.js';
+import { el } from './loop.js';
+
+const STORY = 'You are a patient teller of old tales. You speak plainly, you never hurry, and you end each tale with a word of comfort to whoever listens by the fire tonight. Now tell me: ';
+const QUESTIONS = ['who is the king?', 'where is the fox?', 'what did the wolf say?', 'why does the sun rise?', 'when comes the winter?', 'how old is the sea?'];
+const FILLER = 'In the forest there stood a small house, and in the house there lived an old woman with her cat, her hen and her three sons. ';
+
+const ICONS = {
+  sceneOne: [[2, 5, 22, 4]],
+  sceneShared: [[2, 5, 10, 4], [14, 0, 10, 3], [14, 5, 10, 3], [14, 10, 10, 3]],
+  sceneMany: [[2, 0, 5, 3], [9, 0, 5, 3], [16, 0, 5, 3], [2, 5, 5, 3], [9, 5, 5, 3], [16, 5, 5, 3], [2, 10, 5, 3], [9, 10, 5, 3], [16, 10, 5, 3]],
+  sceneLong: [[2, 0, 6, 3], [10, 0, 6, 3], [2, 5, 22, 4], [2, 11, 6, 3], [10, 11, 6, 3]],
+};
+
+export class Rail {
+  /** @param {import('./source.js').Source} source whose API key is used */
+  constructor(source, onSend) {
+    this.source = source;
+    this.onSend = onSend;
+    this.served = false;
+    this.model = null;
+    this.settings = { numBlocks: 0, blockSize: 16, maxModelLen: 512 };
+    this.note = document.getElementById('rail-note');
+    document.getElementById('prompt-form').addEventListener('submit', (e) => {
+      e.preventDefault();
+      const text = document.getElementById('prompt').value;
+      if (text) this.send([{ prompt: text, max_tokens: 64, temperature: 0.8, top_p: 0.95 }]);
+    });
+    const scenes = document.getElementById('scenes');
+    for (const name of Object.keys(ICONS)) {
+      const button = el('button', { type: 'button' });
+      const icon = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+      icon.setAttribute('viewBox', '0 0 26 14');
+      for (const [x, y, w, h] of ICONS[name]) {
+        const r = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
+        for (const [k, v] of Object.entries({ x, y, width: w, height: h, rx: 1.2 })) r.setAttribute(k, v);
+        icon.append(r);
+      }
+      const label = el('span');
+      label.dataset.w = name;
+      button.append(icon, label);
+      button.dataset.scene = name;
+      button.addEventListener('click', () => this.send(this.scene(name)));
+      scenes.append(button);
+    }
+  }
+
+  /** The requests of a scene, each with the milliseconds after which it is sent. */
+  scene(name) {
+    const { numBlocks, blockSize, maxModelLen } = this.settings;
+    const room = maxModelLen || 512;
+    if (name === 'sceneOne') return [{ prompt: 'The future of AI is', max_tokens: 32, temperature: 0.8, top_p: 0.95, top_k: 40 }];
+    if (name === 'sceneShared') {
+      return QUESTIONS.map((q, k) => ({ prompt: STORY + q, max_tokens: 40, temperature: 0.9, top_p: 0.9, wait: k * 160 }));
+    }
+    if (name === 'sceneMany') {
+      // Twice what the pool holds, however large it is, in at most 96 requests.
+      const each = Math.min(room - 48, Math.max(80, Math.ceil((2.2 * numBlocks * blockSize) / 96)));
+      const count = Math.max(8, Math.min(96, Math.ceil((2 * numBlocks * blockSize) / (each + 40))));
+      return Array.from({ length: count }, (_, k) => ({
+        prompt: `Tale ${k + 1}. Once upon a time, in land number ${k + 1}, there lived a king who had a daughter`,
+        max_tokens: each, temperature: 1, top_p: 0.95, ignore_eos: true, wait: k * 12,
+      }));
+    }
+    const long = FILLER.repeat(40).slice(0, Math.floor(room * 2.4));
+    return [
+      ...QUESTIONS.map((q, k) => ({ prompt: `Tell me, ${q}`, max_tokens: 96, temperature: 0.9, top_p: 0.95, ignore_eos: true, wait: k * 40 })),
+      { prompt: long, max_tokens: 24, temperature: 0.9, wait: 420 },
+    ];
+  }
+
+  async modelName() {
+    if (this.model === null) {
+      const response = await fetch('v1/models', { headers: this.source.headers() });
+      if (!response.ok) throw await failure(response);
+      this.model = (await response.json()).data[0].id;
+    }
+    return this.model;
+  }
+
+  async send(requests) {
+    if (!this.served) { this.say(say('notServed'), true); return; }
+    try {
+      const model = await this.modelName();
+      this.say(requests.length === 1 ? say('sentOne') : say('sent', requests.length));
+      this.onSend();
+      const results = await Promise.allSettled(requests.map((r) => this.one(model, r)));
+      const failed = results.find((r) => r.status === 'rejected');
+      this.say(failed ? failed.reason.message : '', Boolean(failed));
+    } catch (error) {
+      this.say(error.message, true);
+    }
+  }
+
+  async one(model, { wait = 0, ...body }) {
+    if (wait) await new Promise((done) => setTimeout(done, wait));
+    const response = await fetch('v1/completions', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', ...this.source.headers() },
+      body: JSON.stringify({ model, stream: true, ...body }),
+    });
+    if (!response.ok) throw await failure(response);
+    const reader = response.body.getReader();
+    while (!(await reader.read()).done);  // what it says is seen in the loop
+  }
+
+  say(text, bad = false) {
+    this.note.textContent = text;
+    this.note.toggleAttribute('data-bad', bad);
+  }
+}
+
+async function failure(response) {
+  let message = response.statusText;
+  try { message = (await response.json()).error.message; } catch { /* no JSON */ }
+  const error = new Error(say('sendFailed', response.status, message));
+  error.status = response.status;
+  return error;
+}

@@ -1,0 +1,136 @@
+// Recordings: saved as a file, reopened, shared as one HTML page that holds everything.
+
+import { buildFile, Kind, EVENT_BYTES, parseFile } from './events.js';
+
+const MODULES = [
+  'blocks.js', 'canvas.js', 'colour.js', 'events.js', 'loop.js', 'main.js', 'player.js', 'rail.js',
+  'save.js', 'sparks.js', 'state.js', 'source.js', 'story.js', 'texts.js', 'timeline.js', 'tour.js',
+  'vitals.js', 'words.js',
+];
+
+/**
+ * Events that recreate what still matters of a state: so a recording can begin anywhere.
+ * @param {import('./state.js').State} s
+ * @returns {Uint8Array}
+ */
+export function snapshotRecords(s) {
+  const rows = [];
+  const put = (request, kind, values = [], detail = 0) => rows.push([request, kind, values, detail]);
+  const free = [];
+  for (let b = 0; b < s.numBlocks; ++b) if (s.users[b] === 0 && s.cached[b]) free.push(b);
+  free.sort((a, b) => s.freedAt[a] - s.freedAt[b]);
+  for (const b of free) {
+    put(s.owner[b], Kind.taken, [b, 0]);
+    put(s.owner[b], Kind.cached, [b, 0]);
+    put(s.owner[b], Kind.freed, [b, 0, 1]);
+  }
+  const users = new Uint16Array(s.numBlocks);
+  for (const r of [...s.requests.values()].sort((a, b) => a.id - b.id)) {
+    if (r.finishedStep >= 0) continue;
+    put(r.id, Kind.arrived, [r.promptLength, r.maxTokens, r.tenant, r.priority]);
+    for (let k = 0; k < r.prompt.length; k += 4) put(r.id, Kind.promptTokens, r.prompt.slice(k, k + 4), Math.min(4, r.prompt.length - k));
+    r.output.forEach((id, k) => put(r.id, Kind.sampled, [id, r.promptLength + k]));
+    if (r.status !== 'running') continue;
+    put(r.id, Kind.admitted, [r.cachedTokens, r.promptLength - r.cachedTokens]);
+    r.table.forEach((b, k) => {
+      if (b < 0) return;
+      put(r.id, users[b]++ ? Kind.shared : Kind.taken, [b, k, users[b]]);
+      if (s.cached[b]) put(r.id, Kind.cached, [b, k]);
+    });
+    if (r.computed) put(r.id, Kind.chunk, [0, r.computed, Math.max(0, r.promptLength - r.computed)]);
+    if (r.released) put(r.id, Kind.released, [0, r.released]);
+  }
+  const out = new Uint8Array(rows.length * EVENT_BYTES);
+  const view = new DataView(out.buffer);
+  rows.forEach(([request, kind, values, detail], i) => {
+    view.setUint32(i * 32, s.step >>> 0, true);
+    view.setUint32(i * 32 + 4, Math.floor(s.step / 2 ** 32), true);
+    view.setUint32(i * 32 + 8, request, true);
+    out[i * 32 + 12] = kind;
+    view.setUint16(i * 32 + 14, detail, true);
+    values.forEach((v, k) => view.setInt32(i * 32 + 16 + 4 * k, v, true));
+  });
+  return out;
+}
+
+/**
+ * A recording as the bytes of a file.
+ * @param {import('./player.js').Player} player
+ * @param {import('./texts.js').Texts} texts
+ * @param {number} [from] first event
+ */
+export function recordingOf(player, texts, from = 0) {
+  let before = new Uint8Array(0);
+  let restoring = player.restoring;
+  if (from > 0 || player.dropped > 0) {
+    const at = player.at;
+    const us = player.us;
+    player.seek(Math.max(from, player.dropped ? player.keyframes[0].at : 0));
+    before = snapshotRecords(player.state);
+    from = player.at;
+    restoring = before.length / EVENT_BYTES;
+    player.seek(at);
+    player.us = us;
+  }
+  const after = player.events.slice(from);
+  const all = new Uint8Array(before.length + after.length);
+  all.set(before);
+  all.set(after, before.length);
+  const shift = before.length / EVENT_BYTES - from;
+  const chapters = player.bookmarks.filter((b) => b.at >= from).map((b) => ({ name: b.name, event: b.at + shift }));
+  const { texts: _t, bytes: _b, special: _s, ...settings } = player.metadata;
+  return buildFile({ ...settings, ...texts.toJson(), chapters, snapshot_events: restoring }, all);
+}
+
+export function download(bytes, name, type) {
+  const a = document.createElement('a');
+  a.href = URL.createObjectURL(new Blob([bytes], { type }));
+  a.download = name;
+  a.click();
+  setTimeout(() => URL.revokeObjectURL(a.href), 10000);
+}
+
+async function base64(bytes) {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+  return btoa(text);
+}
+
+async function throughStream(bytes, stream) {
+  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
+}
+
+/**
+ * One HTML page that replays a recording and needs nothing else.
+ * @param {Uint8Array} file
+ * @param {string} [base] where the page's own parts are
+ */
+export async function selfContained(file, base = 'live/') {
+  const get = async (name) => {
+    const response = await fetch(base + name);
+    if (!response.ok) throw new Error(`${name}: ${response.status}`);
+    return response.text();
+  };
+  const encoder = new TextEncoder();
+  const imports = {};
+  await Promise.all(MODULES.map(async (name) => {
+    const source = (await get(name)).replace(/ from '\.\//g, " from 'orrery/");
+    imports[`orrery/${name}`] = `data:text/javascript;base64,${await base64(encoder.encode(source))}`;
+  }));
+  const sorted = Object.fromEntries(Object.keys(imports).sort().map((k) => [k, imports[k]]));
+  const style = await get('style.css');
+  const recording = await base64(await throughStream(file, new CompressionStream('gzip')));
+  const page = (await get('index.html'))
+    .replace(/<link rel="icon"[^>]*>\n?/, '')
+    .replace(/<link rel="stylesheet"[^>]*>/, () => `<style>\n${style}</style>\n<script type="importmap">${JSON.stringify({ imports: sorted })}</script>`)
+    .replace(/<script type="module"[^>]*><\/script>/, () => `<script type="application/gzip" id="recording">${recording}</script>\n<script type="module">import 'orrery/main.js';</script>`);
+  return page;
+}
+
+/** The recording inside a self-contained page. @returns {Promise<import('./events.js').Recording|null>} */
+export async function embeddedRecording() {
+  const holder = document.getElementById('recording');
+  if (!holder) return null;
+  const packed = Uint8Array.from(atob(holder.textContent.trim()), (c) => c.charCodeAt(0));
+  return parseFile((await throughStream(packed, new DecompressionStream('gzip'))).buffer);
+}

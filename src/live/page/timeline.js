@@ -1,0 +1,208 @@
+// The scheduler's timeline: columns are steps, rows are requests.
+
+import { colourOf, patternOf, themeColour } from './colour.js';
+import { dot, prepare, showTip } from './canvas.js';
+import { figure, has, say } from './words.js';
+
+const HEAD = 34;         // the bar of the token budget
+const NARROW = 9;        // a column in which every request decodes one token
+const WIDE = 62;         // one that uses the whole budget
+const LABEL = 34;
+
+export class Timeline {
+  /** @param {HTMLCanvasElement} canvas @param {(request: number) => void} onPick */
+  constructor(canvas, onPick) {
+    this.canvas = canvas;
+    this.hits = [];
+    this.rowsOf = new Map();
+    canvas.addEventListener('pointermove', (e) => this.point(e));
+    canvas.addEventListener('pointerleave', () => showTip(''));
+    canvas.addEventListener('click', (e) => { const r = this.rowAt(e); if (r) onPick(r.id); });
+  }
+
+  /** The columns that fit, newest last, with their places. */
+  columns(state, width) {
+    const budget = state.budget || Math.max(1, ...state.steps.slice(-200).map((s) => s.tokens));
+    const columns = [];
+    let room = width - LABEL - 10;
+    for (let k = state.steps.length - 1; k >= 0 && room > 0; --k) {
+      const step = state.steps[k];
+      const chunk = step.marks.reduce((n, m) => (m.what === 'prefill' ? Math.max(n, m.b) : n), 0);
+      const w = NARROW + (WIDE - NARROW) * Math.min(1, chunk / budget);
+      room -= w;
+      if (room < 0) break;
+      columns.push({ step, w, budget });
+    }
+    columns.reverse();
+    let x = LABEL;
+    for (const c of columns) { c.x = x; x += c.w; }
+    return columns;
+  }
+
+  /** Requests with a mark in sight, oldest first. */
+  rows(state, columns, height) {
+    const first = columns.length ? columns[0].step.step : 0;
+    const rows = [...state.requests.values()].filter((r) => r.finishedStep < 0 || r.finishedStep >= first);
+    rows.sort((a, b) => a.id - b.id);
+    const pitch = Math.max(3, Math.min(22, Math.floor((height - HEAD - 6) / Math.max(1, rows.length))));
+    const fit = Math.floor((height - HEAD - 4) / pitch);
+    const shown = rows.length > fit ? rows.slice(rows.length - fit) : rows;
+    return { shown, pitch };
+  }
+
+  /** @param {import('./state.js').State} state */
+  draw(state, focus) {
+    const { g, width, height } = prepare(this.canvas);
+    const columns = this.columns(state, width);
+    const { shown, pitch } = this.rows(state, columns, height);
+    this.state = state;
+    this.places = shown.map((r, k) => ({ r, y: HEAD + (k + 0.5) * pitch }));
+    this.columnPlaces = columns;
+    this.pitch = pitch;
+    this.rowsOf = new Map(this.places.map((p) => [p.r.id, p.y]));
+    this.drawBudget(g, columns);
+    this.drawLabels(g, focus, pitch);
+    this.drawLives(g, state, columns, pitch);
+    for (const c of columns) this.drawStep(g, c, pitch, focus);
+    this.caption(state);
+  }
+
+  drawBudget(g, columns) {
+    const h = HEAD - 14;
+    for (const { x, w, step, budget } of columns) {
+      g.fillStyle = themeColour('--cell');
+      g.fillRect(x, 2, w - 1, h);
+      const part = Math.min(1, step.tokens / budget);
+      g.fillStyle = themeColour('--brass');
+      const tall = Math.max(step.tokens ? 1 : 0, h * part);
+      g.fillRect(x, 2 + h - tall, w - 1, tall);
+    }
+  }
+
+  drawLabels(g, focus, pitch) {
+    if (pitch < 9) return;
+    g.font = `${Math.min(11, pitch)}px ${getComputedStyle(document.body).fontFamily}`;
+    g.textAlign = 'right';
+    g.textBaseline = 'middle';
+    for (const { r, y } of this.places) {
+      g.fillStyle = r.id === focus ? colourOf(r.id) : themeColour('--faint');
+      g.fillText(`${r.id}`, LABEL - 10, y + 0.5);
+    }
+  }
+
+  /** A thin line from arrival to end, so that a row can be followed. */
+  drawLives(g, state, columns, pitch) {
+    if (!columns.length || pitch < 4) return;
+    const right = columns[columns.length - 1].x + columns[columns.length - 1].w;
+    const xOf = (step, edge) => {
+      for (const c of columns) if (c.step.step >= step) return c.x + (edge && c.step.step === step ? c.w : 0);
+      return right;
+    };
+    g.strokeStyle = themeColour('--line');
+    g.lineWidth = 1;
+    g.beginPath();
+    for (const { r, y } of this.places) {
+      const end = r.finishedStep >= 0 ? xOf(r.finishedStep, true) : right;
+      g.moveTo(xOf(r.arrivedStep + 1, false), Math.round(y) + 0.5);
+      g.lineTo(end, Math.round(y) + 0.5);
+    }
+    g.stroke();
+  }
+
+  drawStep(g, { x, w, step, budget }, pitch, focus) {
+    const tall = Math.min(13, pitch * 0.72);
+    for (const m of step.marks) {
+      const y = this.rowsOf.get(m.request);
+      if (y === undefined) continue;
+      const colour = colourOf(m.request, !focus || focus === m.request ? 1 : 0.8);
+      if (m.what === 'prefill') {
+        const wide = Math.max(3, Math.min(w - 1, 3 + (w - 4) * Math.min(1, m.b / Math.max(1, (budget * (w - NARROW)) / (WIDE - NARROW)))));
+        g.fillStyle = colour;
+        g.fillRect(x, y - tall / 2, wide, tall);
+        if (patternOf(m.request) && tall > 5) this.stripe(g, x, y - tall / 2, wide, tall, patternOf(m.request));
+      } else if (m.what === 'decode') {
+        g.fillStyle = colour;
+        g.beginPath();
+        dot(g, patternOf(m.request), x + NARROW / 2 - 0.5, y, Math.min(2.6, pitch * 0.3));
+        g.fill();
+      } else if (m.what === 'waiting' || m.what === 'stalled') {
+        g.strokeStyle = themeColour('--faint');
+        g.setLineDash([2, 2]);
+        g.lineWidth = 1.4;
+        g.beginPath();
+        g.moveTo(x, y);
+        g.lineTo(x + w - 1, y);
+        g.stroke();
+        g.setLineDash([]);
+      } else if (m.what === 'preempted') {
+        g.fillStyle = themeColour('--alarm');
+        g.beginPath();
+        g.moveTo(x, y - tall / 2 - 1); g.lineTo(x + 6, y - tall / 2 - 1); g.lineTo(x + 3, y + tall / 2 - 1);
+        g.fill();
+      } else if (m.what === 'finished' || m.what === 'refused') {
+        g.strokeStyle = colour;
+        g.fillStyle = colour;
+        g.lineWidth = 1.4;
+        g.beginPath();
+        g.moveTo(x + w - 2, y + tall / 2); g.lineTo(x + w - 2, y - tall / 2 - 1); g.lineTo(x + w + 4, y - tall / 4); g.lineTo(x + w - 2, y);
+        g.stroke();
+        if (m.reason === 'stop') g.fill();
+      }
+    }
+  }
+
+  stripe(g, x, y, w, h, pattern) {
+    g.save();
+    g.beginPath();
+    g.rect(x, y, w, h);
+    g.clip();
+    g.strokeStyle = themeColour('--paper');
+    g.globalAlpha = 0.45;
+    g.lineWidth = 1;
+    g.beginPath();
+    for (let k = -h; k < w + h; k += 5) {
+      if (pattern === 1) { g.moveTo(x + k, y + h); g.lineTo(x + k + h, y); }
+      else if (pattern === 2) { g.moveTo(x + k, y); g.lineTo(x + k + h, y + h); }
+      else { g.moveTo(x + k, y); g.lineTo(x + k, y + h); }
+    }
+    g.stroke();
+    g.restore();
+  }
+
+  caption(state) {
+    const last = state.steps[state.steps.length - 1];
+    const text = !last ? '' : state.budget ? say('plan', figure(last.step), figure(last.tokens), figure(state.budget)) : say('planFree', figure(last.step), figure(last.tokens));
+    const place = document.getElementById('plan-caption');
+    if (place.textContent !== text) place.textContent = text;
+    this.canvas.setAttribute('aria-label', text);
+  }
+
+  rowAt(e) {
+    if (!this.places) return null;
+    const y = e.clientY - this.canvas.getBoundingClientRect().top;
+    const found = this.places.find((p) => Math.abs(p.y - y) <= this.pitch / 2);
+    return found ? found.r : null;
+  }
+
+  point(e) {
+    const r = this.rowAt(e);
+    if (!r) { showTip(''); return; }
+    const x = e.clientX - this.canvas.getBoundingClientRect().left;
+    const column = this.columnPlaces.find((c) => x >= c.x && x < c.x + c.w);
+    showTip(this.describe(r, column?.step), e.clientX, e.clientY);
+  }
+
+  describe(r, step) {
+    const lines = [say('request', r.id), say('tokensOf', r.promptLength, r.output.length)];
+    if (r.preemptions) lines.push(say('preempted', r.preemptions));
+    const marks = step ? step.marks.filter((m) => m.request === r.id) : [];
+    for (const m of marks) {
+      if ((m.what === 'waiting' || m.what === 'stalled') && has(`why_${m.reason}`)) lines.push(say(`why_${m.reason}`, m.a, m.b, r.wait?.other ?? ''));
+      if (m.what === 'preempted') lines.push(say('why_preempted', '', '', m.b), has(`because_${m.reason}`) ? say(`because_${m.reason}`, m.a) : '');
+      if (m.what === 'refused') lines.push(say(`why_${m.reason}`, m.a, m.b));
+      if (m.what === 'finished' && has(`ended_${m.reason}`)) lines.push(say(`ended_${m.reason}`));
+    }
+    if (!marks.length && r.wait && has(`why_${r.wait.reason}`)) lines.push(say(`why_${r.wait.reason}`, r.wait.needed, r.wait.available, r.wait.other));
+    return lines.filter(Boolean).join('\n');
+  }
+}
