@@ -20,6 +20,7 @@ int template_command(Args args);
 int inspect_command(Args args);
 int batch_command(Args args);
 int bench_command(Args args);
+int serve_command(Args args);
 
 inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
@@ -28,8 +29,9 @@ inline constexpr int kUsage = 2;
 // Prints "orrery COMMAND: message" to stderr and returns the code.
 int report(std::string_view command, const Status& status, int code = kFailed);
 
-// Parses flags and at most `max_positional` other arguments, handling --help (prints `usage`, then
-// the flags). Returns nothing if the command should go on, else the exit code.
+// Parses flags and at most `max_positional` other arguments, handling --config (the file first:
+// what the command line says goes before it) and --help (prints `usage`, then the flags). Returns
+// nothing if the command should go on, else the exit code.
 std::optional<int> parse_command_line(std::string_view command, std::string_view usage, Args args,
                                       std::vector<Flag> flags, size_t max_positional,
                                       std::vector<std::string>& positional);

@@ -18,6 +18,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"run", orrery::cli::run_command, "generate from one prompt"},
+    {"serve", orrery::cli::serve_command, "OpenAI-compatible server"},
     {"chat", orrery::cli::chat_command, "talk in the terminal"},
     {"inspect", orrery::cli::inspect_command, "what is in a checkpoint, and does it fit"},
     {"tokenize", orrery::cli::tokenize_command, "text to token ids and back"},
