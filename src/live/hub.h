@@ -7,7 +7,8 @@
 //
 // A stream is a row of frames, little-endian: 1 byte kind, 3 bytes 0, 4 bytes length, then
 //   'H'  JSON: {"description", "text", "epoch"}: once, first
-//   'T'  JSON: {"texts": {"<id>": "text"}, "bytes": {"<id>": [..]}, "special": [id..]}: of ids in the
+//   'T'  JSON: {"texts": {"<id>": "text"}, "bytes": {"<id>": [..]}, "special": [id..]}: of ids in
+//   the
 //        frames to come; bytes where they are not whole characters
 //   'S'  events that recreate the state before the oldest event kept; all before is void
 //   'E'  events as they happened

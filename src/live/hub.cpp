@@ -1,0 +1,404 @@
+#include "live/hub.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+
+#include "base/json.h"
+#include "base/utf8.h"
+#include "live/encoding.h"
+#include "live/history.h"
+#include "live/page_files.h"
+
+namespace orrery::live {
+
+using trace::Event;
+using trace::EventKind;
+
+namespace {
+
+// What a viewer is given at once: 1 MiB. If more waits for it, fine detail is left out.
+constexpr uint64_t kMaxEventsAtOnce = 1 << 15;
+constexpr uint64_t kThinAbove = 1 << 14;
+// Who lags by more goes on from a snapshot of the present.
+constexpr uint64_t kMaxLag = 1 << 16;
+constexpr std::chrono::seconds kKeepAlive{10};
+
+bool is_detail(const Event& event) {
+  return event.kind == EventKind::kCandidate || event.kind == EventKind::kFiltered ||
+         event.kind == EventKind::kTextHeldBack || event.kind == EventKind::kRequestParams;
+}
+
+// Token ids in an event: value[0 .. n).
+size_t num_token_ids(const Event& event) {
+  if (event.kind == EventKind::kPromptTokens) return std::min<size_t>(event.detail, 4);
+  return event.kind == EventKind::kSampled || event.kind == EventKind::kCandidate ? 1 : 0;
+}
+
+// Takes out what must not be seen; false: the whole event.
+bool redact(Event& event, LiveText text) {
+  if (text == LiveText::kOn) return true;
+  if (event.kind == EventKind::kRequestParams) return false;  // stop strings stand there
+  if (text == LiveText::kIds) return true;
+  if (event.kind == EventKind::kCandidate) return false;
+  const size_t count = num_token_ids(event);
+  for (size_t i = 0; i < count; ++i) event.value[i] = -1;
+  if (event.kind == EventKind::kSampled) event.value[2] = event.value[3] = 0;
+  return true;
+}
+
+// How many of the first `num_first` it took out.
+size_t redact_all(std::vector<Event>& events, size_t num_first, LiveText text) {
+  size_t kept = 0, taken_of_first = 0;
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (redact(events[i], text)) {
+      events[kept++] = events[i];
+    } else if (i < num_first) {
+      ++taken_of_first;
+    }
+  }
+  events.resize(kept);
+  return taken_of_first;
+}
+
+std::string_view name_of(LiveText text) {
+  return text == LiveText::kOn ? "on" : text == LiveText::kIds ? "ids" : "off";
+}
+
+// Texts of token ids as JSON: {"texts", "bytes", "special"}.
+class TextTable {
+ public:
+  explicit TextTable(const HubOptions& options) : options_(options) {}
+
+  bool add(int32_t id) {
+    if (options_.text != LiveText::kOn || !options_.token_text || id < 0) return false;
+    if (!known_.insert(id).second) return false;
+    const TokenText text = options_.token_text(id);
+    const std::string key = std::to_string(id);
+    if (is_valid_utf8(text.bytes)) {
+      json_["texts"][key] = text.bytes;
+    } else {
+      Json& bytes = json_["bytes"][key] = Json::array();
+      for (const char c : text.bytes) bytes.push_back(static_cast<unsigned char>(c));
+    }
+    if (text.special) json_["special"].push_back(id);
+    return true;
+  }
+  void add(std::span<const Event> events) {
+    for (const Event& event : events) {
+      for (size_t i = 0; i < num_token_ids(event); ++i) add(event.value[i]);
+    }
+  }
+  // What was added since the last call.
+  Json take() { return std::exchange(json_, Json::object()); }
+  bool empty() const { return json_.empty(); }
+
+ private:
+  const HubOptions& options_;
+  std::unordered_set<int32_t> known_;
+  Json json_ = Json::object();
+};
+
+}  // namespace
+
+std::optional<LiveText> parse_live_text(std::string_view name) {
+  for (const LiveText text : {LiveText::kOn, LiveText::kIds, LiveText::kOff}) {
+    if (name == name_of(text)) return text;
+  }
+  return std::nullopt;
+}
+
+std::string_view content_type_of(std::string_view name) {
+  const auto ends = [&](std::string_view with) {
+    return name.size() > with.size() && name.substr(name.size() - with.size()) == with;
+  };
+  if (ends(".html")) return "text/html; charset=utf-8";
+  if (ends(".css")) return "text/css; charset=utf-8";
+  if (ends(".js")) return "text/javascript; charset=utf-8";
+  if (ends(".svg")) return "image/svg+xml";
+  return "application/octet-stream";
+}
+
+class Hub::Impl {
+ public:
+  Impl(trace::EventRing& ring, HubOptions asked)
+      : options(std::move(asked)),
+        history_(options.history_events),
+        epoch(std::to_string(std::chrono::system_clock::now().time_since_epoch().count())),
+        reader_(ring.reader()),
+        buffer_(4096),
+        thread_([this] { run(); }) {}
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+
+  uint64_t milliseconds() const {
+    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                     std::chrono::steady_clock::now() - start_)
+                                     .count());
+  }
+
+  Response snapshot() const {
+    std::vector<Event> events;
+    size_t num_before = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      events = history_.before().snapshot();
+      num_before = events.size();
+      const std::vector<Event> kept = history_.copy(history_.begin(), history_.end());
+      events.insert(events.end(), kept.begin(), kept.end());
+    }
+    return file(std::move(events), num_before);
+  }
+
+  Response range(std::string_view query) const {
+    std::vector<Event> events;
+    {
+      const std::lock_guard lock(mutex_);
+      uint64_t from = history_.begin(), to = history_.end();
+      for (const auto& [name, value] : {std::pair("from", &from), std::pair("to", &to)}) {
+        const std::string_view text = query_value(query, name);
+        if (!text.empty() && !parse_number(text, *value)) {
+          return {400, "text/plain", fmt::format("{}: expected a number\n", name)};
+        }
+      }
+      if (from < history_.begin() || from > to || to > history_.end()) {
+        return {400, "text/plain",
+                fmt::format("expected from <= to in {} .. {}, got {} .. {}\n", history_.begin(),
+                            history_.end(), from, to)};
+      }
+      events = history_.copy(from, to);
+    }
+    return file(std::move(events), 0);
+  }
+
+  struct Piece {
+    bool reset = false;  // `before` recreates the state
+    std::vector<Event> before, events;
+    uint64_t next = 0;
+    uint64_t left_out = 0;
+  };
+  // What a viewer at event `next` gets.
+  Piece piece_from(uint64_t next, bool has_state, uint32_t focus) const {
+    Piece piece;
+    const std::lock_guard lock(mutex_);
+    const uint64_t begin = history_.begin(), end = history_.end();
+    if (!has_state) {
+      piece.reset = true;
+      piece.before = history_.before().snapshot();
+      next = begin;
+    } else if (next < begin || end - next > kMaxLag) {
+      piece.reset = true;
+      piece.before = history_.now().snapshot();
+      piece.left_out = end - next;
+      next = end;
+    }
+    const bool first = !has_state;
+    const bool thin = !first && end - next > kThinAbove;
+    piece.next = first ? end : std::min(end, next + kMaxEventsAtOnce);
+    piece.events = history_.copy(next, piece.next);
+    if (thin) {
+      piece.left_out += std::erase_if(piece.events, [&](const Event& event) {
+        return is_detail(event) && event.request != focus;
+      });
+    }
+    return piece;
+  }
+  bool holds(uint64_t number) const {
+    const std::lock_guard lock(mutex_);
+    return number >= history_.begin() && number <= history_.end();
+  }
+
+  // Viewers register what they want to see; the hub's thread tells the engine.
+  void add_viewer(const void* viewer, uint32_t focus) {
+    {
+      const std::lock_guard lock(mutex_);
+      viewers_.emplace_back(viewer, focus);
+    }
+    wake_.notify_all();
+  }
+  void remove_viewer(const void* viewer) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(viewers_, [&](const auto& entry) { return entry.first == viewer; });
+  }
+  size_t num_viewers() const {
+    const std::lock_guard lock(mutex_);
+    return viewers_.size();
+  }
+
+  const HubOptions options;
+
+ private:
+  // Nobody watches: seldom enough to cost nothing, often enough for the ring not to run over.
+  std::chrono::milliseconds period() const {
+    return viewers_.empty() ? 3 * options.period : options.period;
+  }
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stop_) {
+      lock.unlock();
+      read();
+      lock.lock();
+      tell_focus(lock);
+      if (stop_) break;
+      wake_.wait_for(lock, period());
+    }
+  }
+
+  void read() {
+    while (true) {
+      const auto [count, lost] = reader_.read(buffer_);
+      if (count == 0 && lost == 0) return;
+      const std::lock_guard lock(mutex_);
+      history_.lose(lost);
+      history_.append(std::span(buffer_).first(count));
+    }
+  }
+
+  // Candidates of few requests cost little; of many, only those of the one that is looked at.
+  uint32_t wanted_focus() const {
+    constexpr size_t kFew = 4;
+    if (viewers_.empty()) return 0;
+    if (history_.now().num_requests() <= kFew) return kEveryRequest;
+    for (const auto& [viewer, focus] : viewers_) {
+      if (focus != 0) return focus;
+    }
+    return history_.now().oldest_running();
+  }
+  void tell_focus(std::unique_lock<std::mutex>& lock) {
+    const uint32_t focus = wanted_focus();
+    if (!options.set_focus || focus == focus_) return;
+    focus_ = focus;
+    lock.unlock();
+    options.set_focus(focus);
+    lock.lock();
+  }
+
+  Response file(std::vector<Event> events, size_t num_before) const {
+    num_before -= redact_all(events, num_before, options.text);
+    TextTable texts(options);
+    texts.add(events);
+    auto description = parse_json(options.description, "description");
+    Json metadata = description.ok() ? *description : Json::object();
+    metadata.update(texts.take());
+    metadata["snapshot_events"] = num_before;
+    return {200, "application/octet-stream", encode_event_file(dump_json(metadata), events)};
+  }
+
+  History history_;  // guarded by mutex_
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stop_ = false;
+  std::vector<std::pair<const void*, uint32_t>> viewers_;
+  uint32_t focus_ = 0;  // of the hub's thread
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+
+ public:
+  const std::string epoch;
+
+ private:
+  trace::EventRing::Reader reader_;
+  std::vector<Event> buffer_;
+  std::thread thread_;  // last
+};
+
+namespace {
+
+// Defined here, since it needs Hub::Impl, which is private to Hub.
+template <typename Impl>
+class HubViewer final : public Viewer {
+ public:
+  HubViewer(Impl& hub, std::string_view query) : hub_(hub), texts_(hub.options) {
+    uint64_t from = 0, focus = 0;
+    if (parse_number(query_value(query, "focus"), focus)) focus_ = static_cast<uint32_t>(focus);
+    if (query_value(query, "epoch") == hub_.epoch &&
+        parse_number(query_value(query, "from"), from) && hub_.holds(from)) {
+      next_ = from;
+      has_state_ = resumed_ = true;
+    }
+    hub_.add_viewer(this, focus_);
+  }
+  ~HubViewer() override { hub_.remove_viewer(this); }
+
+  std::string next() override {
+    std::string out;
+    if (!greeted_) {
+      greet(out);
+      greeted_ = true;
+    }
+    auto piece = hub_.piece_from(next_, has_state_, focus_);
+    has_state_ = true;
+    next_ = piece.next;
+    if (piece.left_out > 0) {
+      append_frame(out, 'B', dump_json(Json{{"left_out", piece.left_out}}));
+    }
+    if (piece.reset) add_events(out, 'S', piece.before);
+    if (!piece.events.empty()) add_events(out, 'E', piece.events);
+    const auto now = std::chrono::steady_clock::now();
+    if (out.empty() && now - last_ > kKeepAlive) append_frame(out, 'K', {});
+    if (!out.empty()) last_ = now;
+    return out;
+  }
+
+ private:
+  void greet(std::string& out) const {
+    auto description = parse_json(hub_.options.description, "description");
+    const Json hello = {{"description", description.ok() ? *description : Json::object()},
+                        {"text", name_of(hub_.options.text)},
+                        {"epoch", hub_.epoch},
+                        {"resumed", resumed_}};
+    append_frame(out, 'H', dump_json(hello));
+  }
+
+  void add_events(std::string& out, char kind, std::vector<Event>& events) {
+    redact_all(events, 0, hub_.options.text);
+    texts_.add(events);
+    if (!texts_.empty()) append_frame(out, 'T', dump_json(texts_.take()));
+    append_event_frame(out, kind, next_, hub_.milliseconds(), events);
+  }
+
+  Impl& hub_;
+  TextTable texts_;
+  uint64_t next_ = 0;
+  uint32_t focus_ = 0;
+  bool has_state_ = false, resumed_ = false, greeted_ = false;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+Hub::Hub(trace::EventRing& ring, HubOptions options)
+    : impl_(std::make_unique<Impl>(ring, std::move(options))) {}
+Hub::~Hub() = default;
+
+Response Hub::get(std::string_view path, std::string_view query) const {
+  if (path == "/live/snapshot") return impl_->snapshot();
+  if (path == "/live/range") return impl_->range(query);
+  constexpr std::string_view kFolder = "/live/";
+  const bool file = path.substr(0, kFolder.size()) == kFolder;
+  const std::string_view name = path == "/" ? "index.html" : path.substr(file ? 6 : path.size());
+  for (const EmbeddedFile& part : page_file_table()) {
+    if (part.name != name) continue;
+    return {200, content_type_of(name),
+            std::string(reinterpret_cast<const char*>(part.bytes.data()), part.bytes.size())};
+  }
+  return {404, "text/plain", "no such page\n"};
+}
+
+std::unique_ptr<Viewer> Hub::watch(std::string_view query) {
+  return std::make_unique<HubViewer<Impl>>(*impl_, query);
+}
+
+size_t Hub::num_viewers() const { return impl_->num_viewers(); }
+
+}  // namespace orrery::live
