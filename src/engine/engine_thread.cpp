@@ -1,13 +1,34 @@
 #include "engine/engine_thread.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace orrery::engine {
+namespace {
 
-EngineThread::EngineThread(std::unique_ptr<Engine> engine)
-    : engine_(std::move(engine)), thread_([this] { run(); }) {}
+void refuse(const GenerationRequest& request, const TokenSink& sink, FinishReason reason,
+            const Status& error) {
+  for (int32_t i = 0; i < std::max(1, request.n); ++i) {
+    TokenEvent event;
+    event.request = request.request.id + static_cast<uint32_t>(i);
+    event.index = i;
+    event.finish_reason = reason;
+    event.error = error;
+    sink(std::move(event));
+  }
+}
 
-EngineThread::~EngineThread() {
+}  // namespace
+
+EngineThread::EngineThread(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {
+  publish_stats();
+  thread_ = std::thread([this] { run(); });
+}
+
+EngineThread::~EngineThread() { stop(); }
+
+void EngineThread::stop() {
+  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
@@ -16,22 +37,34 @@ EngineThread::~EngineThread() {
   thread_.join();
 }
 
+// Numbers come round again after 2^32, when those of before have long ended.
+uint32_t EngineThread::next_ids(int32_t n) {
+  const auto count = static_cast<uint32_t>(n);
+  if (next_id_ > kEverySequence - count) next_id_ = 1;
+  return std::exchange(next_id_, next_id_ + count);
+}
+
+uint32_t EngineThread::reserve_ids(int32_t n) {
+  const std::lock_guard lock(mutex_);
+  return next_ids(n);
+}
+
 uint32_t EngineThread::submit(GenerationRequest request, TokenSink sink) {
   uint32_t id = 0;
   {
     const std::lock_guard lock(mutex_);
-    id = next_id_++;
-    request.request.id = id;
+    if (request.request.id == 0) request.request.id = next_ids(std::max(1, request.n));
+    id = request.request.id;
     submitted_.push_back({std::move(request), std::move(sink)});
   }
   wake_.notify_one();
   return id;
 }
 
-void EngineThread::abort(uint32_t request) {
+void EngineThread::abort(uint32_t sequence, FinishReason reason) {
   {
     const std::lock_guard lock(mutex_);
-    aborted_.push_back(request);
+    aborted_.push_back({sequence, reason});
   }
   wake_.notify_one();
 }
@@ -45,18 +78,41 @@ void EngineThread::run() {
     }
     lock.unlock();
     const bool worked = engine_->step();
+    publish_stats();
     heartbeat_.fetch_add(1, std::memory_order_relaxed);
     lock.lock();
     if (!worked)
       wake_.wait(lock, [this] { return stop_ || !submitted_.empty() || !aborted_.empty(); });
   }
   engine_->abort_all();
-  for (Submission& submission : submitted_) {  // came too late to be taken in
-    TokenEvent event;
-    event.request = submission.request.request.id;
-    event.finish_reason = FinishReason::kAborted;
-    submission.sink(event);
+  for (Submission& submission : submitted_)  // came too late to be taken in
+    refuse(submission.request, submission.sink, FinishReason::kAborted, {});
+}
+
+void EngineThread::publish_stats() {
+  const Scheduler& scheduler = engine_->scheduler();
+  const EngineStats stats = {engine_->num_steps(),
+                             static_cast<int64_t>(scheduler.running().size()),
+                             static_cast<int64_t>(scheduler.waiting().size()),
+                             0,
+                             scheduler.kv().usage(),
+                             scheduler.counts(),
+                             engine_->num_generated_tokens(),
+                             engine_->num_computed_tokens(),
+                             engine_->last_times()};
+  const std::lock_guard lock(stats_mutex_);
+  stats_ = stats;
+}
+
+EngineStats EngineThread::stats() const {
+  EngineStats stats;
+  {
+    const std::lock_guard lock(stats_mutex_);
+    stats = stats_;
   }
+  const std::lock_guard lock(mutex_);
+  stats.num_queued = static_cast<int64_t>(submitted_.size());
+  return stats;
 }
 
 // Hands what came from other threads to the engine, with the lock open. True if there was
@@ -65,19 +121,14 @@ bool EngineThread::take_in(std::unique_lock<std::mutex>& lock) {
   if (stop_) return true;
   if (submitted_.empty() && aborted_.empty()) return false;
   std::vector<Submission> submitted = std::exchange(submitted_, {});
-  std::vector<uint32_t> aborted = std::exchange(aborted_, {});
+  std::vector<Abort> aborted = std::exchange(aborted_, {});
   lock.unlock();
   for (Submission& submission : submitted) {
-    const uint32_t id = submission.request.request.id;
-    const Status status = engine_->add_request(std::move(submission.request), submission.sink);
-    if (status.ok()) continue;
-    TokenEvent refused;
-    refused.request = id;
-    refused.finish_reason = FinishReason::kError;
-    refused.error = status;
-    submission.sink(refused);
+    const Status status = engine_->add_request(submission.request, submission.sink);
+    if (!status.ok()) refuse(submission.request, submission.sink, FinishReason::kError, status);
   }
-  for (const uint32_t id : aborted) engine_->abort(id);
+  for (const Abort& abort : aborted) engine_->abort(abort.sequence, abort.reason);
+  publish_stats();
   lock.lock();
   return true;
 }

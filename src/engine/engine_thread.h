@@ -16,41 +16,69 @@
 
 namespace orrery::engine {
 
+// As of the last step.
+struct EngineStats {
+  uint64_t num_steps = 0;
+  int64_t num_running = 0;
+  int64_t num_waiting = 0;
+  int64_t num_queued = 0;  // requests that the engine has not taken in yet
+  KvUsage kv;
+  SchedulerCounts counts;
+  int64_t num_generated_tokens = 0;
+  int64_t num_computed_tokens = 0;
+  StepTimes times;
+};
+
 class EngineThread {
  public:
   explicit EngineThread(std::unique_ptr<Engine> engine);
   // Aborts what is unfinished (sinks get kAborted) and waits for the thread.
   ~EngineThread();
+  // The same, early: requests that come later are never taken in.
+  void stop();
   EngineThread(const EngineThread&) = delete;
   EngineThread& operator=(const EngineThread&) = delete;
 
-  // Gives the request a number and queues it. What the engine refuses reaches the sink as one event
-  // with kError and the reason.
+  // `n` numbers in a row, for a request of n sequences.
+  uint32_t reserve_ids(int32_t n);
+  // Queues the request, under a number reserved before, or else (0) gives it one; returns it. What
+  // the engine refuses reaches the sink as one event with kError and the reason.
   uint32_t submit(GenerationRequest request, TokenSink sink);
-  // The request's sink gets kAborted, unless it has finished before.
-  void abort(uint32_t request);
+  // The sequence's sink gets the reason, unless it has finished before.
+  void abort(uint32_t sequence, FinishReason reason = FinishReason::kAborted);
 
   // Grows with each step: a monitor that sees requests waiting and no growth knows that the engine
   // hangs.
   uint64_t heartbeat() const { return heartbeat_.load(std::memory_order_relaxed); }
+  EngineStats stats() const;
+  void set_focus(uint32_t sequence) { engine_->set_focus(sequence); }
 
  private:
   struct Submission {
     GenerationRequest request;
     TokenSink sink;
   };
+  struct Abort {
+    uint32_t sequence;
+    FinishReason reason;
+  };
   void run();
+  void publish_stats();
+  uint32_t next_ids(int32_t n);
   bool take_in(std::unique_lock<std::mutex>& lock);
 
   std::unique_ptr<Engine> engine_;  // touched by the thread alone
   std::atomic<uint64_t> heartbeat_{0};
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Submission> submitted_;
-  std::vector<uint32_t> aborted_;
+  std::vector<Abort> aborted_;
   uint32_t next_id_ = 1;
   bool stop_ = false;
+
+  mutable std::mutex stats_mutex_;
+  EngineStats stats_;
 
   std::thread thread_;  // last: starts when all else is ready
 };

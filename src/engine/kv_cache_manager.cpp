@@ -57,6 +57,7 @@ PrefixHit KvCacheManager::find_prefix(Request& request) const {
   PrefixHit hit;
   if (!options_.enable_prefix_caching) return hit;
   extend_hashes(request, request.num_tokens());
+  if (request.skip_reading_prefix_cache) return hit;
   PrefixNode node = 0;
   int32_t last = kNoBlock;
   while ((hit.num_blocks + 1) * kBlockSize <= request.num_tokens()) {

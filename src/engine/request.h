@@ -17,6 +17,7 @@ namespace orrery::engine {
 
 enum class RequestStatus : uint8_t { kWaiting, kRunning, kFinished };
 enum class FinishReason : uint8_t { kNone, kStop, kLength, kAborted, kError };
+trace::Reason trace_reason(FinishReason reason);
 
 struct NewRequest {
   uint32_t id = 0;  // from 1, never used twice
@@ -25,6 +26,9 @@ struct NewRequest {
   int32_t priority = 0;    // smaller goes first, under the priority policy
   uint32_t tenant = 0;     // who shares fairly with whom, under the fair policy
   PrefixSpace space = {};
+  // Computes its whole prompt, whatever the cache holds: all rows of logits are wanted.
+  bool skip_reading_prefix_cache = false;
+  int32_t max_chunk_tokens = 0;  // in a step; 0: only the budget limits it
 };
 
 // Its place among requests: by rank (what the policy says), then by arrival. Kept through
@@ -62,6 +66,8 @@ struct Request {
         priority(asked.priority),
         tenant(asked.tenant),
         space(asked.space),
+        skip_reading_prefix_cache(asked.skip_reading_prefix_cache),
+        max_chunk_tokens(asked.max_chunk_tokens > 0 ? asked.max_chunk_tokens : INT32_MAX),
         token_ids(std::move(asked.prompt_token_ids)) {}
 
   const uint32_t id;
@@ -70,6 +76,8 @@ struct Request {
   const int32_t priority;
   const uint32_t tenant;
   const PrefixSpace space;
+  const bool skip_reading_prefix_cache;
+  const int32_t max_chunk_tokens;
 
   std::vector<int32_t> token_ids;  // prompt and output
   RequestStatus status = RequestStatus::kWaiting;

@@ -13,22 +13,6 @@ bool left_alone(const Request& request) {
   return request.num_preemptions >= Scheduler::kMaxPreemptions;
 }
 
-Reason trace_reason(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kNone:
-      return Reason::kNone;
-    case FinishReason::kStop:
-      return Reason::kStop;
-    case FinishReason::kLength:
-      return Reason::kLength;
-    case FinishReason::kAborted:
-      return Reason::kAborted;
-    case FinishReason::kError:
-      return Reason::kError;
-  }
-  return Reason::kNone;
-}
-
 bool by_key(const Request* a, const Request* b) { return a->key < b->key; }
 
 }  // namespace
@@ -74,7 +58,8 @@ void Scheduler::schedule_running(bool decodes) {
   for (size_t i = 0; i < running_.size() && num_tokens_left_ > 0; ++i) {
     Request& request = *running_[i];
     if (request.num_scheduled_tokens > 0 || (request.num_new_tokens() == 1) != decodes) continue;
-    const int32_t num_tokens = std::min(request.num_new_tokens(), num_tokens_left_);
+    const int32_t num_tokens =
+        std::min({request.num_new_tokens(), num_tokens_left_, request.max_chunk_tokens});
     if (make_room(request, num_tokens)) schedule_tokens(request, num_tokens);
   }
 }
@@ -188,7 +173,7 @@ Request* Scheduler::find_victim(const Request& needy, Reason& why) const {
 void Scheduler::preempt(Request& victim, const Request& needy, Reason why) {
   const KvCacheManager::Exclusive lost = kv_.exclusive(victim);
   ++victim.num_preemptions;
-  ++num_preemptions_;
+  ++counts_.preemptions;
   decide(
       {plan_.step,
        victim.id,
@@ -337,10 +322,10 @@ Status Scheduler::fork(uint32_t parent_id, uint32_t child_id, std::vector<int32_
   return {};
 }
 
-bool Scheduler::abort(uint32_t id) {
+bool Scheduler::abort(uint32_t id, FinishReason reason) {
   Request* request = find_mutable(id);
   if (request == nullptr || request->status == RequestStatus::kFinished) return false;
-  finish(*request, FinishReason::kAborted);
+  finish(*request, reason, /*from_outside=*/true);
   return true;
 }
 
@@ -349,7 +334,7 @@ void Scheduler::run(Request& request) {
   running_.insert(std::upper_bound(running_.begin(), running_.end(), &request, by_key), &request);
 }
 
-void Scheduler::finish(Request& request, FinishReason reason) {
+void Scheduler::finish(Request& request, FinishReason reason, bool from_outside) {
   if (request.status == RequestStatus::kRunning) {
     running_.erase(std::find(running_.begin(), running_.end(), &request));
     kv_.free(request);
@@ -364,7 +349,7 @@ void Scheduler::finish(Request& request, FinishReason reason) {
   trace_(EventKind::kFinished, request.id,
          {request.num_output_tokens(), request.num_prompt_tokens, request.num_preemptions,
           request.num_cached_tokens},
-         trace_reason(reason));
+         trace_reason(reason), from_outside ? 1 : 0);
 }
 
 const Request* Scheduler::find(uint32_t id) const {

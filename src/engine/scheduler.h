@@ -45,6 +45,15 @@ struct SchedulerOptions {
   KvCacheOptions kv;  // its max_model_len is set from the one above
 };
 
+// Since the beginning.
+struct SchedulerCounts {
+  int64_t admitted = 0;        // requests, the first time
+  int64_t prompt_tokens = 0;   // of those
+  int64_t prefix_queries = 0;  // tokens of those that looked into the prefix cache
+  int64_t prefix_hits = 0;     // tokens found
+  int64_t preemptions = 0;
+};
+
 class Scheduler {
  public:
   static constexpr int32_t kMaxPreemptions = 3;
@@ -60,11 +69,13 @@ class Scheduler {
   // `token_ids`, which begin with the prompt; what both have computed is shared. Between update()
   // and schedule() only. Errors: kNotFound (parent), kInvalidArgument (tokens, id).
   Status fork(uint32_t parent, uint32_t child, std::vector<int32_t> token_ids);
-  // At any time, in any state; all blocks are free at once. False if it is not there or finished.
-  bool abort(uint32_t request);
+  // At any time, in any state; all blocks are free at once. `reason`: kAborted, or kStop for an end
+  // that only the text shows. False if it is not there or finished.
+  bool abort(uint32_t request, FinishReason reason = FinishReason::kAborted);
 
   // The plan, until the next call. update() or fail_step() must come in between.
   const StepPlan& schedule();
+  const StepPlan& plan() const { return plan_; }  // the last one
   // What came of the plan: one output for each scheduled request that samples, in its order.
   // Requests aborted meanwhile are skipped.
   void update(std::span<const StepOutput> outputs);
@@ -78,7 +89,8 @@ class Scheduler {
   bool has_unfinished() const { return !running_.empty() || !waiting_.empty(); }
   const KvCacheManager& kv() const { return kv_; }
   const SchedulerOptions& options() const { return options_; }
-  int64_t num_preemptions() const { return num_preemptions_; }
+  int64_t num_preemptions() const { return counts_.preemptions; }
+  const SchedulerCounts& counts() const { return counts_; }
   // Slots given to running requests that hold no token.
   int64_t num_unfilled_slots() const;
 
@@ -115,7 +127,7 @@ class Scheduler {
 
   void run(Request& request);
   void advance(Request& request, int32_t num_tokens, const StepOutput* output);
-  void finish(Request& request, FinishReason reason);
+  void finish(Request& request, FinishReason reason, bool from_outside = false);
 
   SchedulerOptions options_;
   trace::Tracer trace_;
@@ -130,7 +142,7 @@ class Scheduler {
   bool batch_running_ = false;   // requests ran when the step began
   int32_t num_tokens_left_ = 0;  // of the step's budget
   uint64_t num_arrivals_ = 0;
-  int64_t num_preemptions_ = 0;
+  SchedulerCounts counts_;
 };
 
 }  // namespace orrery::engine

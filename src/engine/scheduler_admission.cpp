@@ -83,7 +83,15 @@ bool Scheduler::try_admit(const Candidate& candidate) {
   kv_.admit(request, candidate.hit, num_reserved);
   run(request);
   policy_->on_admitted(request);
-  if (request.num_preemptions == 0) request.num_cached_tokens = candidate.hit.num_tokens;
+  if (request.num_preemptions == 0) {
+    request.num_cached_tokens = candidate.hit.num_tokens;
+    ++counts_.admitted;
+    counts_.prompt_tokens += request.num_prompt_tokens;
+    if (options_.kv.enable_prefix_caching && !request.skip_reading_prefix_cache) {
+      counts_.prefix_queries += request.num_tokens();
+      counts_.prefix_hits += candidate.hit.num_tokens;
+    }
+  }
   decide({plan_.step,
           request.id,
           EventKind::kAdmitted,
@@ -91,7 +99,8 @@ bool Scheduler::try_admit(const Candidate& candidate) {
           static_cast<uint16_t>(std::min(request.num_times_passed, int32_t{UINT16_MAX})),
           {candidate.hit.num_tokens, request.num_new_tokens(), candidate.hit.num_blocks,
            static_cast<int32_t>(request.kv.block_table.size()) - candidate.hit.num_blocks}});
-  schedule_tokens(request, std::min(request.num_new_tokens(), num_tokens_left_));
+  schedule_tokens(request,
+                  std::min({request.num_new_tokens(), num_tokens_left_, request.max_chunk_tokens}));
   request.wait = {};
   return true;
 }

@@ -80,6 +80,7 @@ Result<SampledToken> Sampler::sample(std::span<float> logits, const SamplingPara
   if (view.max == -kInf) return nothing_left(params, input);
 
   Draw drawn;
+  num_candidates_ = 1;
   if (greedy) {
     drawn.id = first_of_max(view.row, view.maxima, view.max);
   } else {
@@ -149,6 +150,8 @@ Sampler::Draw Sampler::draw(const RowView& view, const SamplingParams& params,
     trace_listed(trace, Filter::kTypicalP, &SampleTrace::after_typical_p);
   }
 
+  num_candidates_ =
+      static_cast<int32_t>(state.listed ? num_listed_ : static_cast<size_t>(vocab_size_));
   const double uniform = uniform_double(input.seed, input.position);
   // The first token whose cumulative mass exceeds uniform * mass; find_mass_cut says "reaches".
   const double target =

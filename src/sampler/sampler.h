@@ -78,6 +78,10 @@ class Sampler {
   Result<RowLogprobs> logprobs(std::span<const float> logits, std::span<const int32_t> ids,
                                int32_t num_top);
 
+  // Tokens among which the last sample() has drawn: 1 if greedy, the whole vocabulary if no filter
+  // was set.
+  int32_t num_candidates() const { return num_candidates_; }
+
  private:
   struct Draw {
     int32_t id = 0;
@@ -113,6 +117,7 @@ class Sampler {
   std::vector<uint32_t> counts_;   // zeros between calls
   std::vector<Candidate> listed_;  // [V + 1], of which the first num_listed_ are meant
   size_t num_listed_ = 0;
+  int32_t num_candidates_ = 0;
   std::vector<Candidate> work_, typical_work_;
   std::vector<float> bound_work_;
 };

@@ -50,6 +50,8 @@ std::string_view name_of(EventKind kind) {
       return "text held back";
     case EventKind::kFinished:
       return "finished";
+    case EventKind::kRequestParams:
+      return "request parameters";
   }
   return "unknown";
 }

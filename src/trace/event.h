@@ -39,9 +39,11 @@ enum class EventKind : uint8_t {
   kCandidate = 20,     // token, bits of the fp32 logit and probability; detail: filter that cut it
   kTextReleased = 21,  // bytes released, bytes released so far
   kTextHeldBack = 22,  // bytes held back; reason
-  kFinished = 23,  // output tokens, prompt tokens, preemptions, tokens found in the cache; reason
+  kFinished = 23,  // output tokens, prompt tokens, preemptions, tokens found in the cache; reason;
+                   // detail: 1 if ended from outside (abort, stop string), 0 by its own token
+  kRequestParams = 24,  // detail (1 .. 16) bytes of JSON, in memory order: how to sample, ...
 };
-inline constexpr uint8_t kMaxEventKind = 23;
+inline constexpr uint8_t kMaxEventKind = 24;
 
 enum class Reason : uint8_t {
   kNone = 0,

@@ -17,6 +17,7 @@ EventRing::Reader EventRing::reader() { return Reader(*this); }
 // acquire before it: whoever has seen a new word also sees the claim, and discards what it copied.
 void EventRing::append(const Event& event) {
   const auto words = std::bit_cast<Words>(event);
+  const std::lock_guard lock(producers_);
   const uint64_t number = published_.load(std::memory_order_relaxed);
   claimed_.store(number + 1, std::memory_order_relaxed);
   Slot& slot = slots_[number & mask_];

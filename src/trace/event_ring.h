@@ -1,13 +1,15 @@
-// EventRing: the step-event log while the engine runs. One producer, any number of readers, each at
-// its own pace.
+// EventRing: the step-event log while the engine runs. Any number of producers and readers, each
+// reader at its own pace.
 //
-// The producer never waits. A reader that lags by more than the capacity loses the oldest events
-// and learns how many. Events are kept only while there is a reader. The ring must outlive its
-// readers; readers may come, read and go on any thread.
+// Producers never wait for a reader, and for each other only while one copies 32 bytes; nobody
+// takes the lock while there is no reader. A reader that lags by more than the capacity loses the
+// oldest events and learns how many. Events are kept only while there is a reader. The ring must
+// outlive its readers; readers may come, read and go on any thread.
 #pragma once
 
 #include <array>
 #include <memory>
+#include <mutex>
 #include <span>
 
 #include "trace/trace_writer.h"
@@ -32,7 +34,8 @@ class EventRing : public TraceWriter {
 
   std::unique_ptr<Slot[]> slots_;
   uint64_t mask_;
-  std::atomic<uint64_t> claimed_{0};    // events whose slots the producer may have begun to write
+  std::mutex producers_;
+  std::atomic<uint64_t> claimed_{0};    // events whose slots a producer may have begun to write
   std::atomic<uint64_t> published_{0};  // events that are complete
 };
 

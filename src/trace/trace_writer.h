@@ -1,8 +1,8 @@
 // TraceWriter: where a producer of events puts them. While nobody wants them, write() costs one
 // relaxed load.
 //
-// One producer at a time calls write(). Tracer adds the current step, so that a state machine
-// states only what happened.
+// One producer at a time calls write(), unless the writer says otherwise. Tracer adds the current
+// step, so that a state machine states only what happened.
 #pragma once
 
 #include <atomic>
