@@ -1,9 +1,9 @@
-// Llm::generate: prefill in chunks, then one token after the other until something ends it.
+// Llm::generate: one request through an engine of its own, watched step by step.
 #include <algorithm>
 #include <chrono>
 
 #include "llm/llm.h"
-#include "llm/stop_strings.h"
+#include "llm/text_stream.h"
 
 namespace orrery::llm {
 namespace {
@@ -12,9 +12,60 @@ double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-bool contains(const std::vector<int32_t>& ids, int32_t id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
+// What becomes of one request's tokens.
+class Watched {
+ public:
+  Watched(const tokenizer::Tokenizer& tokenizer, std::vector<int32_t> prompt,
+          const GenerationParams& params, GenerationObserver& observer, trace::TraceWriter& trace)
+      : observer_(observer), trace_(trace), text_(tokenizer, prompt, params) {
+    out_.prompt_token_ids = std::move(prompt);
+  }
+
+  // A step computed `count` tokens from position `first` on; `event` came of it, if its token was
+  // drawn.
+  Status after_step(int64_t first, int64_t count, const std::optional<engine::TokenEvent>& event,
+                    const sampler::SampleTrace& sample_trace, double seconds) {
+    const auto prompt = static_cast<int64_t>(out_.prompt_token_ids.size());
+    (first < prompt ? out_.prefill_seconds : out_.decode_seconds) += seconds;
+    if (first < prompt) observer_.on_prefill_chunk(first, count, prompt, seconds);
+    return event ? on_token(*event, sample_trace, seconds) : Status();
+  }
+
+  bool stopped() const { return text_.stopped(); }
+
+  Generation finish(uint64_t step) {
+    const std::string rest = text_.finish();
+    out_.text += rest;
+    if (text_.stopped()) out_.finish_reason = FinishReason::kStop;
+    text_.write_trace(trace_, step, 1, rest);
+    observer_.on_text(rest, {});
+    return std::move(out_);
+  }
+  void set_aborted() { out_.finish_reason = FinishReason::kAbort; }
+
+ private:
+  Status on_token(const engine::TokenEvent& event, const sampler::SampleTrace& sample_trace,
+                  double seconds) {
+    RETURN_IF_ERROR(event.error);
+    for (const sampler::RowLogprobs& row : event.prompt_logprobs)
+      out_.prompt_logprobs.push_back({row.tokens.front(), row.top_logprobs});
+    out_.token_ids.push_back(event.token.id);
+    out_.tokens.push_back(event.token);
+    observer_.on_token(event.token, sample_trace, seconds);
+    const bool ends = event.finish_reason == engine::FinishReason::kStop;
+    ASSIGN_OR_RETURN(const std::string released, text_.push(event.token.id, ends));
+    out_.text += released;
+    out_.finish_reason = ends || text_.stopped() ? FinishReason::kStop : FinishReason::kLength;
+    text_.write_trace(trace_, event.step, event.request, released);
+    observer_.on_text(released, text_.held_back());
+    return {};
+  }
+
+  GenerationObserver& observer_;
+  trace::TraceWriter& trace_;
+  TextStream text_;
+  Generation out_;
+};
 
 }  // namespace
 
@@ -32,7 +83,8 @@ std::string_view name_of(FinishReason reason) {
   return "";
 }
 
-Status Llm::check(const std::vector<int32_t>& prompt, const GenerationParams& params) const {
+Status Llm::check(const std::vector<int32_t>& prompt, const GenerationParams& params,
+                  int64_t max_model_len) const {
   const model::ModelConfig& config = model_->config();
   const auto length = static_cast<int64_t>(prompt.size());
   if (prompt.empty()) return invalid_argument("prompt: expected at least one token, got none");
@@ -42,9 +94,9 @@ Status Llm::check(const std::vector<int32_t>& prompt, const GenerationParams& pa
                               config.vocab_size - 1, id);
     }
   }
-  if (length >= config.max_model_len) {
+  if (length >= max_model_len) {
     return invalid_argument("prompt: expected fewer than max_model_len = {} tokens, got {}",
-                            config.max_model_len, length);
+                            max_model_len, length);
   }
   if (params.max_tokens < 1)
     return invalid_argument("max_tokens: expected at least 1, got {}", params.max_tokens);
@@ -55,108 +107,66 @@ Status Llm::check(const std::vector<int32_t>& prompt, const GenerationParams& pa
   return sampler::validate(params.sampling, config.vocab_size);
 }
 
-Result<Generation> Llm::generate(std::vector<int32_t> prompt, const GenerationParams& given,
+engine::EngineOptions Llm::options_of_one(int64_t num_tokens) const {
+  engine::EngineOptions options;
+  options.kv_dtype = kv_dtype_;
+  options.scheduler.max_num_seqs = 1;
+  options.scheduler.max_num_batched_tokens = static_cast<int32_t>(options_.max_num_batched_tokens);
+  options.scheduler.max_model_len = static_cast<int32_t>(num_tokens);
+  options.scheduler.kv.num_blocks = engine::blocks_for(static_cast<int32_t>(num_tokens));
+  options.scheduler.kv.enable_prefix_caching = false;
+  return options;
+}
+
+Result<Generation> Llm::generate(std::vector<int32_t> prompt, const GenerationParams& params,
                                  GenerationObserver& observer) {
-  GenerationParams params = given;
-  params.sampling.eos_token_ids = eos_token_ids_;
-  RETURN_IF_ERROR(require_tokenizer());
-  RETURN_IF_ERROR(check(prompt, params));
+  RETURN_IF_ERROR(check(prompt, params, model_->config().max_model_len));
   const auto length = static_cast<int64_t>(prompt.size());
-  params.max_tokens = std::min(params.max_tokens, model_->config().max_model_len - length);
-
-  Generation out;
-  out.prompt_token_ids = std::move(prompt);
-  ASSIGN_OR_RETURN(engine::Runner runner, engine::Runner::create(*model_, *kernels_, kv_dtype_,
-                                                                 length + params.max_tokens));
-  sampler::Sampler sampler(model_->config().vocab_size);
-  const double start = now_seconds();
-  ASSIGN_OR_RETURN(const Tensor logits, prefill(runner, params, sampler, out, observer));
-  const double prefilled = now_seconds();
-  RETURN_IF_ERROR(decode(runner, logits, params, sampler, out, observer));
-  out.prefill_seconds = prefilled - start;
-  out.decode_seconds = now_seconds() - prefilled;
-  return out;
+  const int64_t num_tokens = std::min(length + params.max_tokens, model_->config().max_model_len);
+  trace::NoTrace trace;
+  ASSIGN_OR_RETURN(const auto engine,
+                   engine::Engine::create(*model_, *kernels_, options_of_one(num_tokens), trace));
+  return generate(std::move(prompt), params, observer, *engine, trace);
 }
 
-Result<Tensor> Llm::prefill(engine::Runner& runner, const GenerationParams& params,
-                            sampler::Sampler& sampler, Generation& out,
-                            GenerationObserver& observer) const {
-  const std::vector<int32_t>& prompt = out.prompt_token_ids;
-  const bool every = params.sampling.prompt_logprobs.has_value();
-  Tensor logits;
-  for (size_t first = 0; first < prompt.size();) {
-    const size_t count =
-        std::min(prompt.size() - first, static_cast<size_t>(options_.max_num_batched_tokens));
-    const bool last = first + count == prompt.size();
-    const double start = now_seconds();
-    const engine::LogitsOf wanted =
-        every ? engine::LogitsOf::kEveryToken
-              : (last ? engine::LogitsOf::kLastToken : engine::LogitsOf::kNone);
-    ASSIGN_OR_RETURN(logits, runner.append(std::span(prompt).subspan(first, count), wanted));
-    for (size_t i = 0; every && i < count && first + i + 1 < prompt.size(); ++i) {
-      const auto row = logits.f32().subspan(i * static_cast<size_t>(logits.cols()),
-                                            static_cast<size_t>(logits.cols()));
-      const int32_t next = prompt[first + i + 1];
-      ASSIGN_OR_RETURN(auto of_row,
-                       sampler.logprobs(row, {&next, 1}, *params.sampling.prompt_logprobs));
-      out.prompt_logprobs.push_back({of_row.tokens.front(), std::move(of_row.top_logprobs)});
-    }
-    observer.on_prefill_chunk(static_cast<int64_t>(first), static_cast<int64_t>(count),
-                              static_cast<int64_t>(prompt.size()), now_seconds() - start);
-    first += count;
-  }
-  // The row of the prompt's last token.
-  const auto last_row = static_cast<size_t>((logits.rows() - 1) * logits.cols());
-  return Tensor{DType::kF32, {1, logits.cols()}, logits.f32().data() + last_row};
-}
+Result<Generation> Llm::generate(std::vector<int32_t> prompt, const GenerationParams& params,
+                                 GenerationObserver& observer, engine::Engine& engine,
+                                 trace::TraceWriter& trace) {
+  RETURN_IF_ERROR(require_tokenizer());
+  const int64_t max_model_len = engine.scheduler().options().max_model_len;
+  RETURN_IF_ERROR(check(prompt, params, max_model_len));
+  sampler::SampleTrace sample_trace;
+  engine::GenerationRequest request;
+  request.request.id = 1;
+  request.request.prompt_token_ids = prompt;
+  request.request.max_tokens = static_cast<int32_t>(
+      std::min(params.max_tokens, max_model_len - static_cast<int64_t>(prompt.size())));
+  request.sampling = params.sampling;
+  request.sampling.eos_token_ids = eos_token_ids_;
+  request.seed = static_cast<uint64_t>(params.sampling.seed.value_or(0));
+  request.ignore_eos = params.ignore_eos;
+  request.trace = observer.wants_trace() ? &sample_trace : nullptr;
 
-Status Llm::decode(engine::Runner& runner, Tensor logits, const GenerationParams& params,
-                   sampler::Sampler& sampler, Generation& out, GenerationObserver& observer) const {
-  tokenizer::Detokenizer detokenizer(*tokenizer_, params.skip_special_tokens);
-  detokenizer.prime(
-      out.prompt_token_ids);  // the text goes on: a first word keeps the space before it
-  StopStrings stops(params.stop, params.include_stop_str_in_output);
-  const auto seed = static_cast<uint64_t>(params.sampling.seed.value_or(0));
-  double start = now_seconds();
-  for (;;) {
+  Watched watched(*tokenizer_, std::move(prompt), params, observer, trace);
+  std::optional<engine::TokenEvent> event;
+  RETURN_IF_ERROR(engine.add_request(std::move(request),
+                                     [&event](engine::TokenEvent&& e) { event = std::move(e); }));
+  int64_t num_computed = 0;
+  while (engine.scheduler().has_unfinished()) {
     if (observer.aborted()) {
-      out.finish_reason = FinishReason::kAbort;
+      engine.abort(1);
+      watched.set_aborted();
       break;
     }
-    sampler::SampleTrace trace;
-    ASSIGN_OR_RETURN(const sampler::SampledToken token,
-                     sampler.sample(logits.f32(), params.sampling,
-                                    {out.prompt_token_ids, out.token_ids, seed,
-                                     static_cast<uint64_t>(runner.num_tokens())},
-                                    observer.wants_trace() ? &trace : nullptr));
-    out.token_ids.push_back(token.id);
-    out.tokens.push_back(token);
-    observer.on_token(token, trace, now_seconds() - start);
-
-    const bool ended = (!params.ignore_eos && contains(eos_token_ids_, token.id)) ||
-                       contains(params.sampling.stop_token_ids, token.id);
-    if (!ended || params.include_stop_str_in_output) {
-      ASSIGN_OR_RETURN(const std::string text, detokenizer.push(token.id));
-      const std::string released = stops.push(text);
-      out.text += released;
-      observer.on_text(released, stops.held_back());
-    }
-    if (ended || stops.matched()) {
-      out.finish_reason = FinishReason::kStop;
-      break;
-    }
-    if (static_cast<int64_t>(out.token_ids.size()) == params.max_tokens) {
-      out.finish_reason = FinishReason::kLength;
-      break;
-    }
-    start = now_seconds();
-    ASSIGN_OR_RETURN(logits, runner.append({&token.id, 1}, engine::LogitsOf::kLastToken));
+    event.reset();
+    const double start = now_seconds();
+    engine.step();
+    const int64_t count = engine.num_computed_tokens() - num_computed;
+    RETURN_IF_ERROR(watched.after_step(std::exchange(num_computed, num_computed + count), count,
+                                       event, sample_trace, now_seconds() - start));
+    if (watched.stopped()) engine.abort(1, engine::FinishReason::kStop);
   }
-  std::string rest = stops.push(detokenizer.finish());
-  rest += stops.finish();
-  out.text += rest;
-  observer.on_text(rest, {});
-  return {};
+  return watched.finish(engine.num_steps());
 }
 
 }  // namespace orrery::llm

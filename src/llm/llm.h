@@ -1,6 +1,7 @@
 // Llm: a checkpoint made ready: tokenizer, chat template, model. Text in, text out.
 //
-// Loading happens once; generate() runs one request at a time on the caller's thread.
+// Loading happens once; generate() runs one request at a time on the caller's thread, a Service
+// (llm/service.h) many at once.
 #pragma once
 
 #include <functional>
@@ -8,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "engine/runner.h"
+#include "engine/engine.h"
 #include "kernels/kernels.h"
 #include "llm/generation.h"
 #include "model/registry.h"
@@ -51,6 +52,7 @@ class Llm {
   const std::vector<int32_t>& eos_token_ids() const { return eos_token_ids_; }
   // What generation_config.json recommends.
   const sampler::SamplingParams& sampling_defaults() const { return sampling_defaults_; }
+  const LlmOptions& options() const { return options_; }
   double load_seconds() const { return load_seconds_; }
 
   // The prompt's ids; special tokens spelled in `text` count (it comes from the person at the
@@ -60,20 +62,25 @@ class Llm {
   // special token.
   Result<std::vector<int32_t>> tokenize_chat(const OrderedJson& messages) const;
 
-  // Errors concern this request alone: parameters, a prompt that is empty or too long, a failing
+  // Parameters, ids, lengths: kInvalidArgument.
+  Status check(const std::vector<int32_t>& prompt, const GenerationParams& params,
+               int64_t max_model_len) const;
+
+  // Without a seed, 0. Errors concern this request alone: those of check(), no tokenizer, a failing
   // sampler.
   Result<Generation> generate(std::vector<int32_t> prompt, const GenerationParams& params,
                               GenerationObserver& observer);
+  // The engine that generate() runs a request of so many tokens on, prompt and answer.
+  engine::EngineOptions options_of_one(int64_t num_tokens) const;
+  // The same on an engine of the caller's, which has nothing else to do, and with the log that the
+  // engine writes into.
+  Result<Generation> generate(std::vector<int32_t> prompt, const GenerationParams& params,
+                              GenerationObserver& observer, engine::Engine& engine,
+                              trace::TraceWriter& trace);
 
  private:
   Llm() = default;
   Status require_tokenizer() const;
-  Status check(const std::vector<int32_t>& prompt, const GenerationParams& params) const;
-  Result<Tensor> prefill(engine::Runner& runner, const GenerationParams& params,
-                         sampler::Sampler& sampler, Generation& out,
-                         GenerationObserver& observer) const;
-  Status decode(engine::Runner& runner, Tensor logits, const GenerationParams& params,
-                sampler::Sampler& sampler, Generation& out, GenerationObserver& observer) const;
 
   LlmOptions options_;
   std::unique_ptr<kernels::Kernels> kernels_;

@@ -32,6 +32,15 @@ std::string StopStrings::push(std::string_view text) {
     pending_.clear();
     return released;
   }
+  return release();
+}
+
+std::string StopStrings::push_unmatched(std::string_view text) {
+  pending_ += text;
+  return release();
+}
+
+std::string StopStrings::release() {
   std::string released = pending_.substr(0, pending_.size() - held_back_length());
   pending_.erase(0, released.size());
   return released;

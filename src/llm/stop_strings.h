@@ -18,6 +18,9 @@ class StopStrings {
 
   // Appends text to the stream; returns what became certain. After a match it returns nothing more.
   std::string push(std::string_view text);
+  // The same for text in which no stop string may end (before min_tokens); one that ends in later
+  // text may begin in it.
+  std::string push_unmatched(std::string_view text);
   // The stream ended: what was held back.
   std::string finish();
 
@@ -27,6 +30,7 @@ class StopStrings {
 
  private:
   size_t held_back_length() const;
+  std::string release();
 
   std::vector<std::string> stops_;
   bool include_;

@@ -37,6 +37,14 @@ TEST(StopStrings, TheMatchThatIsCompleteFirstWins) {
   EXPECT_EQ(stops.match(), "bcd");
 }
 
+TEST(StopStrings, NoneEndsInUnmatchedTextButOneMayBeginThere) {
+  StopStrings stops({"abc"}, false);
+  EXPECT_EQ(stops.push_unmatched("abc ab"), "abc ");
+  EXPECT_FALSE(stops.matched());
+  EXPECT_EQ(stops.push("c"), "");
+  EXPECT_TRUE(stops.matched());
+}
+
 // Whatever the cut, the released text is the text before the stop that is complete first.
 TEST(StopStrings, AnyCutGivesTheSameText) {
   std::mt19937 random(3);
