@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/live_page.h"
+#include "cli/serve_live.h"
 #include "cli/service_options.h"
 #include "cli/terminal.h"
 #include "server/routes.h"
@@ -27,10 +29,12 @@ struct ServeOptions {
   ServiceFlags service;
   server::HttpOptions http;
   std::string api_key_file;
+  live::LiveText live_text = live::LiveText::kOn;
   int64_t port = 8000, max_queued_requests = 1024, max_connections = 20'000, workers = 2;
   int64_t max_body_mib = 16;
   double header_timeout_s = 10, body_timeout_s = 60, idle_timeout_s = 75, write_timeout_s = 30;
   double drain_timeout_s = 30, health_timeout_s = 60;
+  std::string live_text = "on";
 
   std::vector<Flag> flags();
   Status resolve();
@@ -50,6 +54,13 @@ std::vector<Flag> ServeOptions::flags() {
        append_text(http.allowed_origins)},
       {"--access-log", 0, "FILE", "a line per request, without prompts; -: stderr",
        set_text(http.access_log)},
+      {"--live-text", 0, "HOW", "text on the live page: on, ids or off (default on)",
+       [this](std::string_view value) -> Status {
+         const auto parsed = live::parse_live_text(value);
+         if (!parsed) return invalid_argument("expected on, ids or off, got \"{}\"", value);
+         live_text = *parsed;
+         return {};
+       }},
       {"--max-queued-requests", 0, "N", "beyond --max-num-seqs; then 503 (default 1024)",
        set_int(max_queued_requests, 0, kMany)},
       {"--max-requests-per-key", 0, "N", "of one key at once; then 429 (default: no limit)",
@@ -69,6 +80,8 @@ std::vector<Flag> ServeOptions::flags() {
        set_double(write_timeout_s, 0.01, 1e6)},
       {"--drain-timeout", 0, "S", "after SIGTERM for requests under way (default 30)",
        set_double(drain_timeout_s, 0, 1e6)},
+      {"--live-text", 0, "on|ids|off", "what the live page shows of prompts (default on)",
+       set_text(live_text)},
       {"--health-timeout", 0, "S", "longest step; then /health says 503 (default 60)",
        set_double(health_timeout_s, 0.1, 1e6)},
   };
@@ -158,12 +171,11 @@ bool drain(server::HttpServer& http, llm::Service& service, std::chrono::millise
   return complete;
 }
 
-void warn_about_exposure(const server::HttpOptions& options) {
+// Whether other machines can come here without a key.
+bool exposed(const server::HttpOptions& options) {
   const bool loopback = !options.uds.empty() || options.host == "localhost" ||
                         options.host == "::1" || options.host.starts_with("127.");
-  if (!loopback && options.keys.empty()) {
-    log::warn("{} can be reached from other machines, and asks for no API key", options.host);
-  }
+  return !loopback && options.keys.empty();
 }
 
 Status serve(ServeOptions& options) {
@@ -194,6 +206,12 @@ Status serve(ServeOptions& options) {
       },
       {.version = ORRERY_VERSION, .health_limit = milliseconds_of(options.health_timeout_s)});
   api.add_routes();
+  const auto live_text = live::parse_live_text(options.live_text);
+  if (!live_text) {
+    return invalid_argument("--live-text: expected on, ids or off, got '{}'", options.live_text);
+  }
+  const auto hub = make_live_hub(ring, *service, *live_text);
+  add_live_page(*http, *hub);
   serving = true;
   http->start();
   warn_about_exposure(options.http);

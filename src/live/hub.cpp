@@ -20,8 +20,8 @@ using trace::EventKind;
 
 namespace {
 
-// What a viewer is given at once: 1 MiB. If more waits for it, fine detail is left out.
-constexpr uint64_t kMaxEventsAtOnce = 1 << 15;
+// What a viewer is given at once: 512 KiB. If more waits for it, fine detail is left out.
+constexpr uint64_t kMaxEventsAtOnce = 1 << 14;
 constexpr uint64_t kThinAbove = 1 << 14;
 // Who lags by more goes on from a snapshot of the present.
 constexpr uint64_t kMaxLag = 1 << 16;
@@ -132,13 +132,16 @@ class Hub::Impl {
         buffer_(4096),
         thread_([this] { run(); }) {}
 
-  ~Impl() {
+  ~Impl() { CHECK(!thread_.joinable()) << "the hub ends before its viewers' last hold on it"; }
+
+  void stop() {
     {
       const std::lock_guard lock(mutex_);
       stop_ = true;
     }
     wake_.notify_all();
     thread_.join();
+    reader_.reset();  // the ring may go now
   }
 
   uint64_t milliseconds() const {
@@ -182,13 +185,14 @@ class Hub::Impl {
   }
 
   struct Piece {
-    bool reset = false;  // `before` recreates the state
+    bool reset = false;   // `before` recreates the state
+    bool at_end = false;  // there are no more for now
     std::vector<Event> before, events;
     uint64_t next = 0;
     uint64_t left_out = 0;
   };
   // What a viewer at event `next` gets.
-  Piece piece_from(uint64_t next, bool has_state, uint32_t focus) const {
+  Piece piece_from(uint64_t next, bool has_state, bool catches_up, uint32_t focus) const {
     Piece piece;
     const std::lock_guard lock(mutex_);
     const uint64_t begin = history_.begin(), end = history_.end();
@@ -196,16 +200,17 @@ class Hub::Impl {
       piece.reset = true;
       piece.before = history_.before().snapshot();
       next = begin;
-    } else if (next < begin || end - next > kMaxLag) {
+    } else if (next < begin || (!catches_up && end - next > kMaxLag)) {
       piece.reset = true;
       piece.before = history_.now().snapshot();
       piece.left_out = end - next;
       next = end;
     }
-    const bool first = !has_state;
-    const bool thin = !first && end - next > kThinAbove;
-    piece.next = first ? end : std::min(end, next + kMaxEventsAtOnce);
+    // The past is given whole, a piece at a time; what happens now, thinned when it is too much.
+    const bool thin = !catches_up && has_state && end - next > kThinAbove;
+    piece.next = std::min(end, next + kMaxEventsAtOnce);
     piece.events = history_.copy(next, piece.next);
+    piece.at_end = piece.next == end;
     if (thin) {
       piece.left_out += std::erase_if(piece.events, [&](const Event& event) {
         return is_detail(event) && event.request != focus;
@@ -257,7 +262,7 @@ class Hub::Impl {
 
   void read() {
     while (true) {
-      const auto [count, lost] = reader_.read(buffer_);
+      const auto [count, lost] = reader_->read(buffer_);
       if (count == 0 && lost == 0) return;
       const std::lock_guard lock(mutex_);
       history_.lose(lost);
@@ -307,7 +312,7 @@ class Hub::Impl {
   const std::string epoch;
 
  private:
-  trace::EventRing::Reader reader_;
+  std::optional<trace::EventRing::Reader> reader_;
   std::vector<Event> buffer_;
   std::thread thread_;  // last
 };
@@ -318,17 +323,18 @@ namespace {
 template <typename Impl>
 class HubViewer final : public Viewer {
  public:
-  HubViewer(Impl& hub, std::string_view query) : hub_(hub), texts_(hub.options) {
+  HubViewer(std::shared_ptr<Impl> hub, std::string_view query)
+      : hub_(std::move(hub)), texts_(hub_->options) {
     uint64_t from = 0, focus = 0;
     if (parse_number(query_value(query, "focus"), focus)) focus_ = static_cast<uint32_t>(focus);
-    if (query_value(query, "epoch") == hub_.epoch &&
-        parse_number(query_value(query, "from"), from) && hub_.holds(from)) {
+    if (query_value(query, "epoch") == hub_->epoch &&
+        parse_number(query_value(query, "from"), from) && hub_->holds(from)) {
       next_ = from;
       has_state_ = resumed_ = true;
     }
-    hub_.add_viewer(this, focus_);
+    hub_->add_viewer(this, focus_);
   }
-  ~HubViewer() override { hub_.remove_viewer(this); }
+  ~HubViewer() override { hub_->remove_viewer(this); }
 
   std::string next() override {
     std::string out;
@@ -336,14 +342,24 @@ class HubViewer final : public Viewer {
       greet(out);
       greeted_ = true;
     }
-    auto piece = hub_.piece_from(next_, has_state_, focus_);
-    has_state_ = true;
-    next_ = piece.next;
-    if (piece.left_out > 0) {
-      append_frame(out, 'B', dump_json(Json{{"left_out", piece.left_out}}));
+    if (before_.empty()) {
+      auto piece = hub_->piece_from(next_, has_state_, catches_up_, focus_);
+      has_state_ = true;
+      catches_up_ = catches_up_ && !piece.at_end;
+      next_ = piece.next;
+      if (piece.left_out > 0) {
+        append_frame(out, 'B', dump_json(Json{{"left_out", piece.left_out}}));
+      }
+      before_ = std::move(piece.before);
+      after_ = std::move(piece.events);
+      if (piece.reset) add_before(out, 'S');
+    } else {
+      add_before(out, 's');
     }
-    if (piece.reset) add_events(out, 'S', piece.before);
-    if (!piece.events.empty()) add_events(out, 'E', piece.events);
+    if (before_.empty() && !after_.empty()) {
+      add_events(out, 'E', after_);
+      after_.clear();
+    }
     const auto now = std::chrono::steady_clock::now();
     if (out.empty() && now - last_ > kKeepAlive) append_frame(out, 'K', {});
     if (!out.empty()) last_ = now;
@@ -352,34 +368,44 @@ class HubViewer final : public Viewer {
 
  private:
   void greet(std::string& out) const {
-    auto description = parse_json(hub_.options.description, "description");
+    auto description = parse_json(hub_->options.description, "description");
     const Json hello = {{"description", description.ok() ? *description : Json::object()},
-                        {"text", name_of(hub_.options.text)},
-                        {"epoch", hub_.epoch},
+                        {"text", name_of(hub_->options.text)},
+                        {"epoch", hub_->epoch},
                         {"resumed", resumed_}};
     append_frame(out, 'H', dump_json(hello));
   }
 
-  void add_events(std::string& out, char kind, std::vector<Event>& events) {
-    redact_all(events, 0, hub_.options.text);
-    texts_.add(events);
-    if (!texts_.empty()) append_frame(out, 'T', dump_json(texts_.take()));
-    append_event_frame(out, kind, next_, hub_.milliseconds(), events);
+  // As many as may go at once; the rest later.
+  void add_before(std::string& out, char kind) {
+    const size_t count = std::min<size_t>(before_.size(), kMaxEventsAtOnce / 2);
+    std::vector<Event> now(before_.begin(), before_.begin() + static_cast<ptrdiff_t>(count));
+    before_.erase(before_.begin(), before_.begin() + static_cast<ptrdiff_t>(count));
+    add_events(out, kind, now);
   }
 
-  Impl& hub_;
+  void add_events(std::string& out, char kind, std::vector<Event>& events) {
+    redact_all(events, 0, hub_->options.text);
+    texts_.add(events);
+    if (!texts_.empty()) append_frame(out, 'T', dump_json(texts_.take()));
+    append_event_frame(out, kind, next_, hub_->milliseconds(), events);
+  }
+
+  std::shared_ptr<Impl> hub_;
   TextTable texts_;
   uint64_t next_ = 0;
   uint32_t focus_ = 0;
   bool has_state_ = false, resumed_ = false, greeted_ = false;
+  bool catches_up_ = true;             // until it has once had everything
+  std::vector<Event> before_, after_;  // still to be sent
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace
 
 Hub::Hub(trace::EventRing& ring, HubOptions options)
-    : impl_(std::make_unique<Impl>(ring, std::move(options))) {}
-Hub::~Hub() = default;
+    : impl_(std::make_shared<Impl>(ring, std::move(options))) {}
+Hub::~Hub() { impl_->stop(); }
 
 Response Hub::get(std::string_view path, std::string_view query) const {
   if (path == "/live/snapshot") return impl_->snapshot();
@@ -396,7 +422,7 @@ Response Hub::get(std::string_view path, std::string_view query) const {
 }
 
 std::unique_ptr<Viewer> Hub::watch(std::string_view query) {
-  return std::make_unique<HubViewer<Impl>>(*impl_, query);
+  return std::make_unique<HubViewer<Impl>>(impl_, query);
 }
 
 size_t Hub::num_viewers() const { return impl_->num_viewers(); }

@@ -11,11 +11,12 @@
 //   the
 //        frames to come; bytes where they are not whole characters
 //   'S'  events that recreate the state before the oldest event kept; all before is void
+//   's'  more of them
 //   'E'  events as they happened
 //   'B'  JSON: {"left_out": n}: events of fine detail that a slow viewer was not given
 //   'K'  nothing: the stream is alive
-// 'S' and 'E' begin with two numbers of 8 bytes, that of the event after the last one (from= of a
-// later stream) and milliseconds since the hub was made, followed by events as in
+// 'S', 's' and 'E' begin with two numbers of 8 bytes, that of the event after the last one (from=
+// of a later stream) and milliseconds since the hub was made, followed by events as in
 // doc/step-event-log.md.
 #pragma once
 
@@ -69,12 +70,12 @@ struct Response {
 inline constexpr std::string_view kContentSecurityPolicy =
     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-// One open page. Any thread, one at a time. The hub must outlive it.
+// One open page. Any thread, one at a time. Once the hub is gone, nothing new comes.
 class Viewer {
  public:
   virtual ~Viewer() = default;
-  // Bytes to send now; empty if there is nothing new. To be called every 33 ms or so, but not
-  // before the bytes of the call before have gone out.
+  // Bytes to send now, at most about 700 KiB; empty if there is nothing new. To be called every 33
+  // ms or so, but not before the bytes of the call before have gone out.
   virtual std::string next() = 0;
 };
 
@@ -100,7 +101,7 @@ class Hub {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // viewers have it too
 };
 
 }  // namespace orrery::live

@@ -81,7 +81,7 @@ export class Loop {
     $('orbit-track').setAttribute('d', d);
     $('orbit-trail').setAttribute('d', d);
     $('orbit-label').setAttribute('x', (x0 + x1) / 2);
-    $('orbit-label').setAttribute('y', y - 36);
+    $('orbit-label').setAttribute('y', y - 20);
     $('orbit-label').textContent = say('nextToken');
   }
 
@@ -202,6 +202,7 @@ export class Loop {
       const bytes = this.texts.joinBytes(r.prompt).length;
       $('tokenizer-caption').textContent = r.prompt.length === 0 ? say('piecesIds', figure(r.promptLength))
         : bytes ? say('pieces', figure(bytes), figure(r.promptLength)) : say('piecesIds', figure(r.promptLength));
+      chips.toggleAttribute('data-full', chips.scrollHeight > chips.clientHeight + 2);
       this.spent = -1;
     }
     if (this.spent !== r.computed) {
@@ -417,12 +418,16 @@ export class Loop {
   showText(text, r) {
     const tail = text.length > 1600 ? `…${text.slice(-1600)}` : text;
     const box = $('text');
-    const line = box.firstChild ?? box.appendChild(el('span', {}, el('span'), el('span.new')));
+    const line = box.firstChild ?? box.appendChild(el('span', {}, el('span.given'), el('span'), el('span.new')));
     const old = line.dataset.request === String(r.id) ? line.dataset.text ?? '' : '';
     const grown = tail.startsWith(old) ? old : tail;
-    line.firstChild.textContent = grown;
+    // The answer goes on from the prompt: its end stands before it.
+    const given = text.length < 400 ? this.texts.join(r.prompt) : '';
+    line.firstChild.textContent = given.length > 90 ? `…${given.slice(-80)}` : given;
+    line.children[1].textContent = grown;
     const fresh = tail.slice(grown.length);
     if (fresh || line.lastChild.textContent) line.lastChild.replaceWith(el('span.new', { textContent: fresh }));
+    box.toggleAttribute('data-full', box.firstChild.offsetHeight > box.clientHeight + 2);
     line.dataset.text = tail;
     line.dataset.request = r.id;
   }
@@ -467,7 +472,7 @@ export class Loop {
     const door = $('door').getBoundingClientRect();
     frames.push({ transform: `translate(${door.right - 40}px, ${door.top}px)` });
     const waiting = $('door').firstElementChild;
-    if (waiting) waiting.animate([{ opacity: 0 }, { opacity: 0, offset: 0.9 }, { opacity: 1 }], { duration: 420 });
-    chip.animate(frames, { duration: 420, easing: 'cubic-bezier(.3,.1,.2,1)' }).finished.then(() => chip.remove(), () => chip.remove());
+    if (waiting) waiting.animate([{ opacity: 0 }, { opacity: 0, offset: 0.94 }, { opacity: 1 }], { duration: 360 });
+    chip.animate(frames, { duration: 360, easing: 'cubic-bezier(.3,.1,.2,1)' }).finished.then(() => chip.remove(), () => chip.remove());
   }
 }

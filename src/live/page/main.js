@@ -18,8 +18,13 @@ import { currentLanguage, figure, milliseconds, say, setLanguage } from './words
 import { download, embeddedRecording, recordingOf, selfContained } from './save.js';
 
 const $ = (id) => document.getElementById(id);
-const SPEEDS = [[0, 0], [1 / 3, 3], [1 / 10, 10], [1 / 30, 30], [1 / 100, 100]];
-const IDLE_SPEED = 1 / 30;
+// Of the engine's time, or steps a second.
+const SPEEDS = [
+  { speed: 0 }, { speed: 1 / 3 }, { speed: 1 / 10 }, { speed: 1 / 30 }, { speed: 1 / 100 },
+  { pace: 12 }, { pace: 5 }, { pace: 1.2 },
+];
+const IDLE_PACE = 5;
+const SLOW_PACE = 1.2;
 const IDLE_AFTER_MS = 90000;
 const options = new URLSearchParams(location.search);
 const reduced = matchMedia('(prefers-reduced-motion: reduce)');
@@ -41,7 +46,7 @@ class History {
     h.player.append(recording.events.slice(restoring));
     h.player.restoring = restoring;
     h.player.bookmarks = (recording.metadata.chapters ?? []).map((c) => ({ at: c.event, name: c.name }));
-    h.player.speed = IDLE_SPEED;
+    h.player.pace = IDLE_PACE;
     h.player.seek(restoring);
     return h;
   }
@@ -65,25 +70,26 @@ const source = new Source({
     const was = page.view === page.live;
     page.live = new History('live', hello.description ?? {});
     page.live.player.speed = 0;
-    page.live.canSwitch = hello.switches ?? [];
     const s = page.live.player.state;
     rail.settings = { numBlocks: s.numBlocks, blockSize: s.blockSize, maxModelLen: lengthOf(hello.description) };
     if (!page.view || was) show(page.live);
     describeEngine();
   },
   texts(more) { page.live?.texts.add(more); },
-  events(records, snapshot) {
+  events(records, kind) {
     if (!page.live) return;
-    if (snapshot && page.live.player.length) {
+    const snapshot = kind !== 'E';
+    if (kind === 'S' && page.live.player.length) {
       const was = page.view === page.live;
       const kept = page.live;
       page.live = new History('live', kept.player.metadata);
       page.live.texts = kept.texts;
       page.live.player.speed = kept.player.speed;
+      page.live.player.pace = kept.player.pace;
       if (was) page.view = page.live;
     }
     const player = page.live.player;
-    const following = player.atEnd && player.speed === 0 && player.playing;
+    const following = player.speed === 0 && player.pace === 0 && player.playing;
     player.append(records, snapshot);
     if (snapshot) { player.seek(player.restoring); if (page.view === page.live) loop.reset(player.state); }
     else if (following && player.length - player.at > 40000) player.seek(player.length - 20000);
@@ -167,6 +173,7 @@ function frame(now) {
   const range = player.tick(seconds);
   if (range.to > range.from) happen(range, seconds, now);
   else if (seconds) { rate *= 0.9 ** (seconds * 60); loop.fast = rate > 9; }
+  if (page.view.kind === 'idle' && !tour.running && !page.pacedByHand) keepIdlePace(player);
   if (page.view.kind === 'idle' && player.atEnd && player.playing && !tour.running) {
     rest += seconds;
     if (rest > 4) { rest = 0; player.seek(player.restoring); loop.reset(player.state); vitals.reset(); }
@@ -174,6 +181,16 @@ function frame(now) {
   if (page.dirty || blocks.moving || now - lastCanvas > 1000) draw(now);
   if (now - lastVitals > 250) { lastVitals = now; vitals.update(player.state); showStatus(); if (page.tree) drawTree($('tree'), player.state, texts); }
   sparks.draw(now);
+}
+
+/** The recording takes its time while there is one request alone, and goes on faster with many. */
+function keepIdlePace(player) {
+  let running = 0;
+  for (const r of player.state.requests.values()) if (r.status === 'running') ++running;
+  const pace = running > 1 ? IDLE_PACE : SLOW_PACE;
+  if (player.pace === pace) return;
+  player.pace = pace;
+  syncSpeed();
 }
 
 /** What happened in the log since the last frame. */
@@ -280,6 +297,7 @@ function goLive() {
     page.lastLiveEvent = performance.now();
     page.live.player.playing = true;
     page.live.player.speed = 0;
+    page.live.player.pace = 0;
   }
   page.view.player.seek(page.view.player.length);
   loop.reset(page.view.player.state);
@@ -290,22 +308,36 @@ function goLive() {
 function syncSpeed() {
   const select = $('speed');
   select.textContent = '';
-  for (const [speed, per] of SPEEDS) {
-    const option = el('option', { value: String(speed), textContent: per ? say('speedOf', per) : say('speedFull') });
-    select.append(option);
+  for (const { speed, pace } of SPEEDS) {
+    const words = pace ? say('speedPace', pace) : speed ? say('speedOf', Math.round(1 / speed)) : say('speedFull');
+    select.append(el('option', { textContent: words }));
   }
-  const now = page.view?.player.speed ?? 0;
-  let best = 0;
-  SPEEDS.forEach(([speed], k) => { if (Math.abs(speed - now) < Math.abs(SPEEDS[best][0] - now)) best = k; });
-  select.selectedIndex = best;
+  const { speed, pace } = page.view?.player ?? { speed: 0, pace: 0 };
+  const known = pace ? SPEEDS.findIndex((s) => s.pace === pace) : SPEEDS.findIndex((s) => s.speed === speed);
+  if (known < 0) {
+    select.append(el('option', { textContent: say('speedPace', pace) }));
+    select.selectedIndex = SPEEDS.length;
+  } else {
+    select.selectedIndex = known;
+  }
 }
 
-function playChapter(name, speed) {
+function chooseSpeed() {
+  const { speed = 0, pace = 0 } = SPEEDS[$('speed').selectedIndex] ?? {};
+  const { player, kind } = page.view;
+  player.speed = speed;
+  player.pace = pace;
+  player.settle();
+  page.pacedByHand = true;
+  page.held = kind === 'live' && (speed !== 0 || pace !== 0);
+}
+
+function playChapter(name, pace) {
   const history = page.idle ?? page.view;
   if (!history) return;
   show(history);
   const chapter = history.player.bookmarks.find((b) => b.name === name);
-  history.player.speed = speed;
+  history.player.pace = pace;
   history.player.playing = true;
   if (chapter) history.player.seek(chapter.at);
   loop.reset(history.player.state);
@@ -459,7 +491,7 @@ function wire() {
   $('share').addEventListener('click', share);
   $('open').addEventListener('click', () => $('file').click());
   $('file').addEventListener('change', async () => { const f = $('file').files[0]; if (f) openBuffer(await f.arrayBuffer(), f.name); $('file').value = ''; });
-  $('speed').addEventListener('change', () => { page.view.player.speed = Number($('speed').value); page.held = page.view.player.speed !== 0 && page.view.kind === 'live'; });
+  $('speed').addEventListener('change', chooseSpeed);
   $('scrub').addEventListener('input', () => { page.view.player.playing = false; page.view.player.seekTime((Number($('scrub').value) / 1000) * page.view.player.endUs); jumped(); });
   $('language').addEventListener('click', toggleLanguage);
   $('theme').addEventListener('click', toggleTheme);

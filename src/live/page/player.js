@@ -12,9 +12,9 @@ export const MAX_EVENTS = 1 << 20;
 // Where in its step an event is shown, as a fraction of the step's time; never before its predecessor.
 const PHASE = new Float64Array(256);
 for (const [kind, phase] of [
-  [Kind.chunk, 0.06], [Kind.stepPlanned, 0.08], [Kind.filtered, 0.5], [Kind.candidate, 0.5],
-  [Kind.sampled, 0.78], [Kind.cached, 0.8], [Kind.freed, 0.9], [Kind.finished, 0.92],
-  [Kind.stepTimed, 1], [Kind.released, 1], [Kind.held, 1],
+  [Kind.chunk, 0.06], [Kind.stepPlanned, 0.08], [Kind.filtered, 0.36], [Kind.candidate, 0.36],
+  [Kind.sampled, 0.56], [Kind.cached, 0.6], [Kind.freed, 0.6], [Kind.finished, 0.6],
+  [Kind.released, 0.6], [Kind.held, 0.6], [Kind.stepTimed, 0.95],
 ]) PHASE[kind] = phase;
 
 /**
@@ -42,8 +42,9 @@ export class Player {
     this.segments = [{ first: 0, step: 0, startUs: 0, durationUs: 0 }];
     this.bookmarks = [];
     this.playing = true;
-    this.speed = 1;          // of the engine's time; 0: as fast as events come
-    this.cursor = 0;         // segment of the playhead
+    this.speed = 0;          // of the engine's time; 0: as fast as events come
+    this.pace = 0;           // steps a second, each as long as the other; 0: `speed` counts
+    this.cursor = 0;         // segment of the playhead, and how far it is in it: only for `pace`
     this.phase = 0;
   }
 
@@ -89,7 +90,7 @@ export class Player {
     this.segments = this.segments.map((s) => ({ ...s, first: s.first - cut }));
     while (this.segments.length > 1 && this.segments[1].first <= 0) this.segments.shift();
     this.bookmarks = this.bookmarks.map((b) => ({ ...b, at: b.at - cut })).filter((b) => b.at >= 0);
-    this.cursor = 0;
+    this.settle();
   }
 
   applyOne() {
@@ -131,6 +132,7 @@ export class Player {
   tick(seconds, most = 20000) {
     const from = this.at;
     if (!this.playing) return { from, to: from };
+    if (this.pace > 0) return this.walk(seconds, most);
     if (this.speed === 0) {
       while (this.at < this.length && this.at - from < most) this.applyOne();
       this.us = this.at < this.length ? this.timeOf(this.at) : this.endUs;
@@ -139,6 +141,29 @@ export class Player {
     this.us = Math.min(this.endUs, this.us + seconds * 1e6 * this.speed);
     while (this.at < this.length && this.at - from < most && this.timeOf(this.at) <= this.us) this.applyOne();
     return { from, to: this.at };
+  }
+
+  walk(seconds, most) {
+    const from = this.at;
+    const last = this.segments.length - 1;
+    this.phase += seconds * this.pace;
+    while (this.phase >= 1 && this.cursor < last) { this.phase -= 1; ++this.cursor; }
+    this.phase = Math.min(1, this.phase);
+    const segment = this.segments[this.cursor];
+    while (this.at < this.length && this.at - from < most) {
+      const later = this.cursor < last ? this.segments[this.cursor + 1].first : this.length;
+      if (this.at >= later || (this.at >= segment.first && PHASE[this.events.kind(this.at)] > this.phase)) break;
+      this.applyOne();
+    }
+    this.us = segment.startUs + this.phase * segment.durationUs;
+    return { from, to: this.at };
+  }
+
+  /** The playhead has been moved. */
+  settle() {
+    this.us = this.at < this.length ? this.timeOf(this.at) : this.endUs;
+    this.cursor = this.segmentAt(Math.min(this.at, Math.max(0, this.length - 1)));
+    this.phase = this.at < this.length ? PHASE[this.events.kind(this.at)] : 1;
   }
 
   /** Makes event `to` the next one. */
@@ -151,7 +176,7 @@ export class Player {
       this.at = best.at;
     }
     while (this.at < to) this.applyOne();
-    this.us = this.at < this.length ? this.timeOf(this.at) : this.endUs;
+    this.settle();
   }
 
   seekTime(us) {
@@ -182,7 +207,7 @@ export class Player {
       this.applyOne();
       if (this.isBoundary(i, unit)) break;
     }
-    this.us = this.at < this.length ? this.timeOf(this.at) : this.endUs;
+    this.settle();
     return { from, to: this.at };
   }
 

@@ -7,7 +7,7 @@ import { FrameReader } from './events.js';
  * @typedef {Object} Listener
  * @property {(hello: Object, resumed: boolean) => void} hello
  * @property {(texts: Object) => void} texts
- * @property {(records: Uint8Array, snapshot: boolean) => void} events
+ * @property {(records: Uint8Array, kind: string) => void} events 'E', or 'S' and 's': a snapshot
  * @property {(leftOut: number) => void} behind
  * @property {(connected: boolean, status: number) => void} connected
  */
@@ -69,10 +69,10 @@ export class Source {
       this.listener.texts(json());
     } else if (kind === 'B') {
       this.listener.behind(json().left_out);
-    } else if (kind === 'S' || kind === 'E') {
+    } else if (kind === 'S' || kind === 's' || kind === 'E') {
       const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
       this.next = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
-      this.listener.events(body.subarray(16), kind === 'S');
+      this.listener.events(body.subarray(16), kind);
     }
   }
 

@@ -6,7 +6,7 @@ import { currentLanguage, say } from './words.js';
 const $ = (id) => document.getElementById(id);
 
 export class Tour {
-  /** @param {(chapter: string, speed: number) => void} play @param {() => void} onEnd */
+  /** @param {(chapter: string, pace: number) => void} play @param {() => void} onEnd */
   constructor(play, onEnd) {
     this.play = play;
     this.onEnd = onEnd;
@@ -31,7 +31,7 @@ export class Tour {
     this.words();
     const before = STORY[to - 1];
     // The same stretch goes on playing while its story goes on.
-    if (!before || before.at !== beat.at || before.chapter !== beat.chapter || beat.at === 'one') this.play(beat.at, beat.speed);
+    if (!before || before.at !== beat.at || before.chapter !== beat.chapter || beat.at === 'one') this.play(beat.at, beat.pace);
     const first = $(beat.lit[0]).getBoundingClientRect();
     if (first.bottom > innerHeight - 60 || first.top < 0) $('tour').scrollIntoView({ block: 'start', behavior: 'smooth' });
   }

@@ -68,7 +68,7 @@ export class Vitals {
     const list = this.history[name];
     if (Number.isFinite(value)) list.push(value);
     if (list.length > MOST) list.shift();
-    if (list.length < 2) return;
+    if (list.length < 3) return;
     const most = Math.max(...list, 1e-9);
     const points = list.map((v, k) => `${((k / (MOST - 1)) * 120).toFixed(1)} ${(24.5 - (22 * v) / most).toFixed(1)}`);
     this.items[name].querySelector('path').setAttribute('d', `M${points.join('L')}`);
@@ -81,7 +81,9 @@ export class Vitals {
     const item = this.items.split;
     if (item.children[0].textContent !== say('split')) item.children[0].textContent = say('split');
     [...item.querySelectorAll('i')].forEach((bar, k) => { bar.style.flex = `${all ? sum[k] / all : 0}`; });
-    const text = all ? `${say('splitAside')}: ${sum.map((us) => ((us / all) * 100).toFixed(0)).join(' · ')} %` : say('splitAside');
+    const names = say('splitParts');
+    const text = !all ? '' : sum.map((us, k) => [us, k]).filter(([us]) => us >= all * 0.005).sort((a, b) => b[0] - a[0])
+      .map(([us, k]) => `${names[k]} ${((us / all) * 100).toFixed(0)} %`).join(' · ');
     const aside = item.querySelector('.aside');
     if (aside.textContent !== text) { aside.textContent = text; aside.title = text; }
   }
