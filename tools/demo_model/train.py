@@ -1,10 +1,11 @@
 """Train the demo model on the arrays of prepare.py; stop and go on at any time.
 
-    nice python tools/demo_model/train.py --work build/demo_model --minutes 120 [--resume]
+    nice python tools/demo_model/train.py --work build/demo_model --steps 4000 [--resume]
 
-The budget is time and not steps: the learning rate warms up, stays, and over the last part of the
-minutes falls linearly to zero, while the mixture leans to dialogues and short tales. WORK/last.pt is
-written every few minutes with a running mean of the weights, which is usable before the end.
+The learning rate warms up, stays, and over the last 40 % of the steps falls linearly to zero, while the
+mixture leans to dialogues and short tales. So a run may be stopped at any step S and resumed with
+--steps S / 0.6 to end well. WORK/last.pt is written every few minutes with a running mean of the
+weights, which is usable before the end.
 """
 from __future__ import annotations
 
@@ -78,9 +79,9 @@ def held_out_loss(model: Llama, work: Path, max_rows: int = 16) -> dict[str, flo
 
 
 class Trainer:
-    def __init__(self, work: Path, minutes: float) -> None:
+    def __init__(self, work: Path, num_steps: int) -> None:
         torch.manual_seed(0)
-        self.work, self.budget_s = work, minutes * 60
+        self.work, self.num_steps = work, num_steps
         self.model = Llama(Config())
         matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         rest = [p for n, p in self.model.named_parameters() if p.ndim == 1 or "embed" in n]
@@ -90,7 +91,7 @@ class Trainer:
         self.step, self.tokens, self.elapsed_s = 0, 0, 0.0
 
     def decay(self) -> float:
-        return min(1.0, max(0.0, (self.elapsed_s / self.budget_s - STABLE_PART) / (1 - STABLE_PART)))
+        return min(1.0, max(0.0, (self.step / self.num_steps - STABLE_PART) / (1 - STABLE_PART)))
 
     def train_step(self, data: Mixture) -> float:
         decay = self.decay()
@@ -127,7 +128,7 @@ class Trainer:
     def run(self, save_every_s: float) -> None:
         data, last = Mixture(self.work, seed=self.step), time.monotonic()
         saved_s, losses = self.elapsed_s, []
-        while self.elapsed_s < self.budget_s:
+        while self.step < self.num_steps:
             losses.append(self.train_step(data))
             now = time.monotonic()
             self.elapsed_s, last = self.elapsed_s + now - last, now
@@ -145,14 +146,14 @@ class Trainer:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/demo_model"))
-    parser.add_argument("--minutes", type=float, default=120, help="of training, resumes included")
+    parser.add_argument("--steps", type=int, default=4000, help="in all, resumes included")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save-every", type=float, default=180, help="seconds")
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
-    trainer = Trainer(args.work, args.minutes)
+    trainer = Trainer(args.work, args.steps)
     if args.resume:
         trainer.load()
     trainer.run(args.save_every)
