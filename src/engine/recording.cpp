@@ -1,7 +1,7 @@
 #include "engine/recording.h"
 
-#include <limits>
 #include <type_traits>
+#include <utility>
 
 namespace orrery::engine {
 namespace {
@@ -42,16 +42,10 @@ bool decode(const Json& json, T& value) {
     value = static_cast<T>(number);
   } else if constexpr (std::is_integral_v<T>) {
     if (!json.is_number_integer()) return false;
-    if (json.is_number_unsigned()) {
-      const auto number = json.get<uint64_t>();
-      if (number > static_cast<uint64_t>(std::numeric_limits<T>::max())) return false;
-      value = static_cast<T>(number);
-    } else {
-      const auto number = json.get<int64_t>();
-      if (std::is_unsigned_v<T> || number < static_cast<int64_t>(std::numeric_limits<T>::min()))
-        return false;
-      value = static_cast<T>(number);
-    }
+    const bool fits = json.is_number_unsigned() ? std::in_range<T>(json.get<uint64_t>())
+                                                : std::in_range<T>(json.get<int64_t>());
+    if (!fits) return false;
+    value = json.get<T>();
   } else {
     static_assert(std::is_floating_point_v<T>);
     if (!json.is_number()) return false;

@@ -1,6 +1,7 @@
 #include "llm/identity.h"
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "engine/block_hash.h"
@@ -10,12 +11,17 @@
 namespace orrery::llm {
 namespace {
 
+// Chained over blocks of the size that KV blocks have; the length comes first.
 engine::BlockHash hash(std::string_view bytes) {
-  std::vector<int32_t> words(2 + (bytes.size() + 3) / 4);
-  words[0] = static_cast<int32_t>(bytes.size());
+  constexpr size_t kWords = engine::kBlockSize;
+  std::vector<int32_t> words((2 + (bytes.size() + 3) / 4 + kWords - 1) / kWords * kWords);
+  words[0] = static_cast<int32_t>(bytes.size() & INT32_MAX);
   words[1] = static_cast<int32_t>(bytes.size() >> 31);
   bytes.copy(reinterpret_cast<char*>(words.data() + 2), bytes.size());
-  return engine::sha256({}, words, {});
+  engine::BlockHash chain;
+  for (size_t at = 0; at < words.size(); at += kWords)
+    chain = engine::sha256(chain, std::span(words).subspan(at, kWords), {});
+  return chain;
 }
 
 constexpr int64_t kSampledBytes = 64;
