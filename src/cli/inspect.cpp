@@ -4,6 +4,8 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "engine/kv_memory.h"
+#include "engine/memory_plan.h"
 #include "llm/model_files.h"
 #include "model/registry.h"
 #include "weights/memory_plan.h"
@@ -15,7 +17,7 @@ struct Report {
   const weights::Checkpoint& checkpoint;
   Result<model::ModelConfig> config;
   Result<std::unique_ptr<tokenizer::Tokenizer>> tokenizer;
-  std::optional<weights::MemoryPlan> plan;
+  std::optional<engine::MemoryPlan> plan;
 };
 
 std::string_view name_of(weights::Checkpoint::Format format) {
@@ -30,7 +32,30 @@ std::string_view name_of(weights::Checkpoint::Format format) {
   return "";
 }
 
-Result<Report> examine(const weights::Checkpoint& checkpoint, std::optional<int64_t> context) {
+struct Options {
+  bool json = false, tensors = false;
+  std::string kv_cache_dtype = "auto";
+  engine::MemoryOptions memory;
+
+  std::vector<Flag> flags() {
+    std::vector<Flag> own = {
+        {"--tensors", 0, "", "list every tensor", set_switch(tensors)},
+        {"--json", 0, "", "one JSON object", set_switch(json)},
+        {"--max-model-len", 0, "N",
+         "tokens of a request in the memory plan (default: the trained length, or what fits)",
+         set_optional_int(memory.max_model_len, 1, INT32_MAX)},
+        {"--max-num-batched-tokens", 0, "N", "tokens of a step in the memory plan (default 2048)",
+         set_int(memory.max_num_batched_tokens, 1, 1 << 20)},
+        {"--max-num-seqs", 0, "N", "requests at once in the memory plan (default 256)",
+         set_int(memory.max_num_seqs, 1, 1 << 20)},
+        {"--kv-cache-dtype", 0, "TYPE", "auto, float32, bfloat16, int8 or fp8",
+         set_kv_cache_dtype(kv_cache_dtype)},
+    };
+    return join(std::move(own), kv_memory_flags(memory));
+  }
+};
+
+Result<Report> examine(const weights::Checkpoint& checkpoint, const Options& options) {
   Report report{checkpoint,
                 model::parse_model_config(checkpoint.config(), checkpoint.name()),
                 llm::load_tokenizer(checkpoint),
@@ -38,9 +63,10 @@ Result<Report> examine(const weights::Checkpoint& checkpoint, std::optional<int6
   if (!report.config.ok()) return report;
   const model::ModelConfig& c = *report.config;
   ASSIGN_OR_RETURN(const auto limits, weights::read_memory_limits());
-  const DType kv_dtype = c.torch_dtype == "float32" ? DType::kF32 : DType::kBF16;
-  report.plan = weights::plan_memory(checkpoint, {c.n_layers, c.n_kv_heads, c.head_dim, kv_dtype},
-                                     context.value_or(c.max_position_embeddings), limits);
+  engine::MemoryOptions memory = options.memory;
+  memory.kv_dtype = engine::kv_dtype_from_name(options.kv_cache_dtype)
+                        .value_or(c.torch_dtype == "float32" ? DType::kF32 : DType::kBF16);
+  report.plan = engine::plan_memory(checkpoint, c, memory, limits);
   return report;
 }
 
@@ -55,6 +81,22 @@ OrderedJson architecture_json(const model::ModelConfig& c) {
           {"vocab_size", c.vocab_size},
           {"max_position_embeddings", c.max_position_embeddings},
           {"tie_word_embeddings", c.tied_embeddings}};
+}
+
+OrderedJson memory_json(const engine::MemoryPlan& p) {
+  return {{"fits", p.fits},
+          {"weight_bytes", p.weight_bytes},
+          {"activation_bytes", p.activation_bytes},
+          {"kv_cache_dtype", name(p.kv_dtype)},
+          {"kv_bytes_per_token", p.kv_bytes_per_token},
+          {"kv_bytes_per_block", p.kv_bytes_per_block},
+          {"num_kv_blocks", p.num_kv_blocks},
+          {"kv_bytes", p.kv_bytes},
+          {"max_model_len", p.max_model_len},
+          {"full_requests", p.full_requests()},
+          {"needed_bytes", p.needed_bytes},
+          {"available_bytes", p.available_bytes},
+          {"verdict", p.verdict}};
 }
 
 OrderedJson to_json(const Report& r, bool tensors) {
@@ -89,14 +131,7 @@ OrderedJson to_json(const Report& r, bool tensors) {
   json["tokenizer"] = r.tokenizer.ok() ? OrderedJson({{"vocab_size", (*r.tokenizer)->vocab_size()}})
                                        : OrderedJson(nullptr);
   if (r.plan) {
-    json["memory"] = {{"fits", r.plan->fits},
-                      {"weight_bytes", r.plan->weight_bytes},
-                      {"kv_bytes_per_token", r.plan->kv_bytes_per_token},
-                      {"context_tokens", r.plan->context_tokens},
-                      {"needed_bytes", r.plan->needed_bytes},
-                      {"available_bytes", r.plan->available_bytes},
-                      {"max_tokens", r.plan->max_tokens},
-                      {"verdict", r.plan->verdict}};
+    json["memory"] = memory_json(*r.plan);
   }
   return json;
 }
@@ -135,8 +170,8 @@ void print_report(const Report& r, bool tensors) {
     fmt::print("{}tokenizer{}     none: {}\n", s.bold, s.reset, r.tokenizer.status().message());
   }
   if (r.plan)
-    fmt::print("{}memory{}        {}{}{}\n", s.bold, s.reset, r.plan->fits ? s.good : s.warn,
-               r.plan->verdict, s.reset);
+    fmt::print("{}memory{}        {}{}{}\n{}", s.bold, s.reset, r.plan->fits ? s.good : s.warn,
+               r.plan->verdict, s.reset, r.plan->table());
   for (const auto& tensor : r.checkpoint.tensors()) {
     if (tensors)
       fmt::print("  {:<56} {:<6} {}{}\n", tensor.name, tensor.dtype_name, tensor.shape.to_string(),
@@ -147,28 +182,20 @@ void print_report(const Report& r, bool tensors) {
 }  // namespace
 
 int inspect_command(Args args) {
-  bool json = false, tensors = false;
-  std::optional<int64_t> context;
-  std::vector<Flag> flags = {
-      {"--tensors", 0, "", "list every tensor", set_switch(tensors)},
-      {"--json", 0, "", "one JSON object", set_switch(json)},
-      {"--max-model-len", 0, "N",
-       "tokens of context for the memory verdict (default: the trained length)",
-       set_optional_int(context, 1, INT32_MAX)},
-  };
+  Options options;
   std::vector<std::string> positional;
   if (const auto code = parse_command_line("inspect", "inspect MODEL [flags]", args,
-                                           std::move(flags), 1, positional))
+                                           options.flags(), 1, positional))
     return *code;
   const std::string model = positional.empty() ? "demo" : positional[0];
   const auto checkpoint = llm::open_model(model);
   if (!checkpoint.ok()) return report("inspect", checkpoint.status());
-  const auto examined = examine(*checkpoint, context);
+  const auto examined = examine(*checkpoint, options);
   if (!examined.ok()) return report("inspect", examined.status());
-  if (json) {
-    fmt::print("{}\n", dump_json(to_json(*examined, tensors)));
+  if (options.json) {
+    fmt::print("{}\n", dump_json(to_json(*examined, options.tensors)));
   } else {
-    print_report(*examined, tensors);
+    print_report(*examined, options.tensors);
   }
   return kDone;
 }

@@ -45,6 +45,22 @@ std::function<Status(std::string_view)> set_optional_i32(std::optional<int32_t>&
 
 }  // namespace
 
+std::function<Status(std::string_view)> set_kv_cache_dtype(std::string& target) {
+  return set_choice(target, {"auto", "float32", "bfloat16", "bf16", "int8", "fp8", "fp8_e4m3"});
+}
+
+std::vector<Flag> kv_memory_flags(engine::MemoryOptions& target) {
+  return {
+      {"--kv-cache-memory", 0, "BYTES", "of the KV blocks, e.g. 2GiB (default: by the machine)",
+       [&target](std::string_view value) -> Status {
+         ASSIGN_OR_RETURN(target.kv_cache_memory_bytes, engine::parse_bytes(value));
+         return {};
+       }},
+      {"--num-kv-blocks", 0, "N", "KV blocks of 16 tokens, instead of bytes",
+       set_optional_int(target.num_kv_blocks, 1, kMaxInt32 / kernels::KvCache::kBlockSize)},
+  };
+}
+
 std::vector<Flag> EngineOptions::flags() {
   return {
       {"--max-model-len", 0, "N", "tokens of prompt and answer together (default: the model's)",
@@ -52,8 +68,7 @@ std::vector<Flag> EngineOptions::flags() {
       {"--max-num-batched-tokens", 0, "N", "tokens of a prefill chunk (default 512)",
        set_int(llm.max_num_batched_tokens, 1, 1 << 20)},
       {"--kv-cache-dtype", 0, "TYPE", "auto, float32, bfloat16, int8 or fp8",
-       set_choice(llm.kv_cache_dtype,
-                  {"auto", "float32", "bfloat16", "bf16", "int8", "fp8", "fp8_e4m3"})},
+       set_kv_cache_dtype(llm.kv_cache_dtype)},
       {"--dtype", 0, "TYPE", "auto, float32 or bfloat16",
        set_choice(llm.dtype, {"auto", "float32", "bfloat16"})},
       {"--threads", 0, "N", "threads of the kernels (default: one per CPU)",

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/flags.h"
+#include "engine/memory_plan.h"
 #include "llm/llm.h"
 
 namespace orrery::cli {
@@ -23,6 +24,11 @@ struct SamplingOptions {
   llm::GenerationParams params;
   std::vector<Flag> flags();
 };
+
+// The names that --kv-cache-dtype takes.
+std::function<Status(std::string_view)> set_kv_cache_dtype(std::string& target);
+// How large the pool of KV blocks is: --kv-cache-memory, --num-kv-blocks.
+std::vector<Flag> kv_memory_flags(engine::MemoryOptions& target);
 
 // Builds the kernels and loads the model with a progress bar on stderr.
 Result<std::unique_ptr<llm::Llm>> load_llm(const EngineOptions& options);

@@ -3,8 +3,9 @@
 // reference.cpp is the definition of each operation, in plain loops. A table of CPU kernels
 // (kernels/cpu/) computes the same numbers faster; all CPU tables give the same bits, because each
 // sum runs in the one order that the definition states:
-//   * matmul: over k = 0 .. K−1, one fp32 fused multiply-add after the other, of x[k] and the
-//     dequantised weight;
+//   * matmul: of plain formats over k = 0 .. K−1, one fp32 fused multiply-add after the other; of
+//     block formats over sub-blocks of 32 or 16 inputs (packed.h), the integer products of each
+//     being added exactly;
 //   * rms_norm: sixteen partial sums (lane l takes the elements i ≡ l mod 16), then a fixed tree;
 //   * paged_attention: see there.
 // No sum depends on how many rows a call has, on their neighbours, or on the number of threads;
@@ -103,6 +104,11 @@ class Kernels {
 
   // out[t, n] = Σ_k x[t, k] · w[n, k]  (+ bias[n], added last; empty for none).
   // x [T, K], out [T, N]
+  //
+  // Plain formats: sum = fma(x[k], w[k], sum). Block formats: x is rounded to 16-bit integers q
+  // with a scale per row and 32 inputs (activations.h); for each sub-block b in order sum =
+  // fma(float(Σ c · q), w_scale[b] · x_scale[b], sum) with the weight's integers c, and in formats
+  // with a minimum then sum = fma(−w_minimum[b], x_scale[b] · float(Σ q), sum).
   virtual void matmul(const Tensor& x, const PackedMatrix& w, std::span<const float> bias,
                       Tensor out) = 0;
 

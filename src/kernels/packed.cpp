@@ -200,7 +200,9 @@ void scale_and_minimum(const PackedLayout& layout, const uint8_t* group, const u
   if (layout.minimum) minimum *= static_cast<float>(sub[32 + output]);
 }
 
-void unpack_group(const PackedLayout& layout, const uint8_t* group, int output, float* out) {
+// Calls put(k, q, scale, minimum) for every number of one output's group.
+template <typename Put>
+void for_each_number(const PackedLayout& layout, const uint8_t* group, int output, const Put& put) {
   const uint8_t* sub = group + layout.group_header_bytes();
   const int n = layout.sub_block;
   for (int s = 0; s < layout.group / n; ++s, sub += layout.sub_bytes()) {
@@ -208,9 +210,22 @@ void unpack_group(const PackedLayout& layout, const uint8_t* group, int output, 
     scale_and_minimum(layout, group, sub, !layout.minimum, output, scale, minimum);
     for (int k = 0; k < n; ++k) {
       const int code = get_code(layout.bits, sub + layout.sub_header_bytes(), n, output, k);
-      out[s * n + k] = scale * static_cast<float>(code - layout.offset()) - minimum;
+      put(s * n + k, code - layout.offset(), scale, minimum);
     }
   }
+}
+
+// The same for all groups of row n of the matrix.
+template <typename Put>
+void for_each_number(const PackedMatrix& w, int64_t n, const Put& put) {
+  CHECK(n >= 0 && n < w.n);
+  const PackedLayout layout = packed_layout(w.dtype);
+  const uint8_t* group = bytes_of(w.data.data()) + n / kPanelWidth * panel_bytes(w.dtype, w.k);
+  for (int64_t k = 0; k < w.k; k += layout.group, group += layout.group_bytes())
+    for_each_number(layout, group, static_cast<int>(n % kPanelWidth),
+                    [&](int i, int q, float scale, float minimum) {
+                      put(static_cast<size_t>(k + i), q, scale, minimum);
+                    });
 }
 
 }  // namespace
@@ -267,17 +282,27 @@ Result<PackedMatrix> pack_panels(const WeightRows& rows) {
   return w;
 }
 
+void unpack_codes(const PackedMatrix& w, int64_t n, PackedRow& out) {
+  const auto sub_block = static_cast<size_t>(packed_layout(w.dtype).sub_block);
+  out.q.resize(static_cast<size_t>(w.k));
+  out.scale.resize(static_cast<size_t>(w.k) / sub_block);
+  out.minimum.resize(out.scale.size());
+  for_each_number(w, n, [&](size_t k, int q, float scale, float minimum) {
+    out.q[k] = q;
+    out.scale[k / sub_block] = scale;
+    out.minimum[k / sub_block] = minimum;
+  });
+}
+
 void unpack_row(const PackedMatrix& w, int64_t n, std::span<float> out) {
   CHECK(n >= 0 && n < w.n && static_cast<int64_t>(out.size()) == w.k);
-  const PackedLayout layout = packed_layout(w.dtype);
+  if (!is_plain(w.dtype)) {
+    return for_each_number(w, n, [&](size_t k, int q, float scale, float minimum) {
+      out[k] = scale * static_cast<float>(q) - minimum;
+    });
+  }
   const int output = static_cast<int>(n % kPanelWidth);
   const uint8_t* panel = bytes_of(w.data.data()) + n / kPanelWidth * panel_bytes(w.dtype, w.k);
-  if (!is_plain(w.dtype)) {
-    const int64_t group_bytes = panel_bytes(w.dtype, layout.group);
-    for (int64_t g = 0; g < w.k / layout.group; ++g)
-      unpack_group(layout, panel + g * group_bytes, output, out.data() + g * layout.group);
-    return;
-  }
   const auto* words = reinterpret_cast<const float*>(panel);
   const auto* halves = reinterpret_cast<const uint16_t*>(panel);
   for (int64_t i = 0; i < w.k; ++i) {

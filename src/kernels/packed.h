@@ -33,6 +33,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/status.h"
 #include "kernels/kernels.h"
@@ -53,6 +54,14 @@ Result<PackedMatrix> allocate_panels(const WeightRows& rows);
 void pack_panel(const WeightRows& rows, int64_t panel, PackedMatrix& w);
 // Both for all panels, on one thread: the pack() of every CPU table.
 Result<PackedMatrix> pack_panels(const WeightRows& rows);
+
+// Row `n` of a matrix in a block format as it is stored: k integers q, and of each sub-block the
+// scale and the minimum (0 where the format has none), so that a number is scale · q − minimum.
+struct PackedRow {
+  std::vector<int> q;                 // [k]
+  std::vector<float> scale, minimum;  // [k / sub_block]
+};
+void unpack_codes(const PackedMatrix& w, int64_t n, PackedRow& out);
 
 // Row `n` of the matrix, dequantised: out[k]. Used by embed and by tests; equal to dequantise() of
 // the source row, bit for bit.

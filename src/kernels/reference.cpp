@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "kernels/activations.h"
 #include "kernels/exp.h"
 #include "kernels/kernels.h"
 #include "kernels/kv_int8.h"
@@ -158,6 +159,48 @@ void merge(PartialSum& total, const PartialSum& part) {
     total.acc[c] = std::fma(total.acc[c], a, part.acc[c] * b);
 }
 
+float dot(std::span<const float> x, std::span<const float> w) {
+  float sum = 0;
+  for (size_t k = 0; k < w.size(); ++k) sum = std::fma(x[k], w[k], sum);
+  return sum;
+}
+
+// A row of activations as a matmul with a block format reads it.
+struct RoundedRow {
+  std::vector<int> q;
+  std::vector<float> scale;  // [k / kActivationBlock]
+
+  explicit RoundedRow(std::span<const float> x) {
+    for (size_t begin = 0; begin < x.size(); begin += kActivationBlock) {
+      const auto block = x.subspan(begin, kActivationBlock);
+      uint32_t largest = 0;
+      for (const float value : block)
+        largest = std::max(largest, std::bit_cast<uint32_t>(value) & 0x7FFFFFFF);
+      const auto [inverse, block_scale] = activation_scale(largest);
+      scale.push_back(block_scale);
+      for (const float value : block)
+        q.push_back(inverse == 0 ? 0 : static_cast<int>(std::nearbyint(value * inverse)));
+    }
+  }
+
+  float dot(const PackedRow& w, DType dtype) const {
+    const auto sub_block = static_cast<size_t>(packed_layout(dtype).sub_block);
+    const bool minimum = packed_layout(dtype).minimum;
+    float sum = 0;
+    for (size_t b = 0; b < w.scale.size(); ++b) {
+      int products = 0, inputs = 0;
+      for (size_t k = b * sub_block; k < (b + 1) * sub_block; ++k) {
+        products += w.q[k] * q[k];
+        inputs += q[k];
+      }
+      const float x_scale = scale[b * sub_block / kActivationBlock];
+      sum = std::fma(static_cast<float>(products), w.scale[b] * x_scale, sum);
+      if (minimum) sum = std::fma(-w.minimum[b], x_scale * static_cast<float>(inputs), sum);
+    }
+    return sum;
+  }
+};
+
 class ReferenceKernels : public Kernels {
  public:
   std::string_view name() const override { return "reference"; }
@@ -174,13 +217,19 @@ class ReferenceKernels : public Kernels {
               Tensor out) override {
     CHECK(x.cols() == w.k && out.cols() == w.n && out.rows() == x.rows());
     CHECK(bias.empty() || std::ssize(bias) == w.n);
+    const bool blocks = is_quantised(w.dtype);
+    std::vector<RoundedRow> rounded;
+    for (int64_t t = 0; t < x.rows() && blocks; ++t) rounded.emplace_back(row(x, t));
     std::vector<float> weights(static_cast<size_t>(w.k));
+    PackedRow codes;
     for (int64_t n = 0; n < w.n; ++n) {
-      unpack_row(w, n, weights);
+      if (blocks)
+        unpack_codes(w, n, codes);
+      else
+        unpack_row(w, n, weights);
       for (int64_t t = 0; t < x.rows(); ++t) {
-        const std::span<float> inputs = row(x, t);
-        float sum = 0;
-        for (size_t k = 0; k < weights.size(); ++k) sum = std::fma(inputs[k], weights[k], sum);
+        const float sum =
+            blocks ? rounded[static_cast<size_t>(t)].dot(codes, w.dtype) : dot(row(x, t), weights);
         row(out, t)[static_cast<size_t>(n)] =
             bias.empty() ? sum : sum + bias[static_cast<size_t>(n)];
       }

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "base/check.h"
 #include "base/thread_pool.h"
+#include "kernels/activations.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/paged_attention.h"
 #include "kernels/cpu/parallel.h"
@@ -67,6 +69,7 @@ class CpuKernels : public Kernels {
     const int64_t rows = x.rows(), panels = num_panels(w.n);
     if (rows == 0) return;
     const MatmulTask whole{x.f32().data(),
+                           is_quantised(w.dtype) ? round_rows(x) : RoundedRows{},
                            w.data.data(),
                            panel_bytes(w.dtype, w.k),
                            w.n,
@@ -167,6 +170,22 @@ class CpuKernels : public Kernels {
     parallel(pool_, x.rows(), ns_an_element * static_cast<double>(x.cols()), body);
   }
 
+  // Into memory that is kept for the next call.
+  RoundedRows round_rows(const Tensor& x) {
+    const int64_t rows = x.rows(), k = x.cols();
+    const auto n = static_cast<size_t>(rows * k);
+    if (rounded_.size() < n) {
+      rounded_.resize(n);
+      rounded_scales_.resize(n / kActivationBlock);
+      rounded_sums_.resize(n / kActivationSum);
+    }
+    const RoundedRows out{rounded_.data(), rounded_scales_.data(), rounded_sums_.data()};
+    for_rows(x, 0.2, [&](int64_t begin, int64_t end) {
+      table_.round_rows(x.f32().data(), k, begin, end, out);
+    });
+    return out;
+  }
+
   void run_matmul(const MatmulTask& whole, int64_t first_row, int64_t first_panel,
                   int64_t panels) const {
     alignas(64) thread_local float scratch[kMatmulScratchFloats];
@@ -226,6 +245,9 @@ class CpuKernels : public Kernels {
   const CpuTable& table_;
   mutable ThreadPool pool_;
   PagedAttention attention_;
+  std::vector<int16_t> rounded_;  // RoundedRows
+  std::vector<float> rounded_scales_;
+  std::vector<int32_t> rounded_sums_;
 };
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <simde/x86/avx512/extract.h>
 #include <simde/x86/avx512/fmadd.h>
 #include <simde/x86/avx512/loadu.h>
+#include <simde/x86/avx512/max.h>
 #include <simde/x86/avx512/mul.h>
 #include <simde/x86/avx512/or.h>
 #include <simde/x86/avx512/set1.h>
@@ -91,6 +92,18 @@ ORRERY_INLINE __m512 emulated_cvtepi32_ps(__m512i a) {
   return bits_of<__m512>(out);
 }
 
+// (SIMDe 0.7.2 gives this name to the masked form.)
+ORRERY_INLINE __m512i emulated_madd_epi16(__m512i a, __m512i b) {
+  __m256i x[2], y[2];
+  static_assert(sizeof(x) == sizeof(a));
+  __builtin_memcpy(x, &a, sizeof(a));
+  __builtin_memcpy(y, &b, sizeof(b));
+  for (int i = 0; i < 2; ++i) x[i] = _mm256_madd_epi16(x[i], y[i]);
+  __m512i out;
+  __builtin_memcpy(&out, x, sizeof(out));
+  return out;
+}
+
 }  // namespace
 }  // namespace orrery::kernels::cpu
 
@@ -105,3 +118,5 @@ ORRERY_INLINE __m512 emulated_cvtepi32_ps(__m512i a) {
 #define _mm512_cvtph_ps emulated_cvtph_ps
 #define _mm512_srai_epi32 emulated_srai_epi32
 #define _mm512_cvtepi32_ps emulated_cvtepi32_ps
+#undef _mm512_madd_epi16
+#define _mm512_madd_epi16 emulated_madd_epi16

@@ -22,6 +22,9 @@ constexpr int kTileRows = 6;
 constexpr int kTileVectors = 1;
 constexpr int kTileItems = 6;  // of attention, by the same count
 constexpr bool kOneRowInRegisters = true;
+// Of a matmul with integers: 4 rows × 16 outputs are 8 accumulators; 2 weight registers, 1
+// broadcast and 1 product.
+constexpr int kIntTileRows = 4;
 
 ORRERY_INLINE F16 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
 ORRERY_INLINE F16 broadcast(float x) {
@@ -130,6 +133,40 @@ ORRERY_INLINE I16 shift_right(I16 a) {
 template <int kBits>
 ORRERY_INLINE I16 shift_right_signed(I16 a) {
   return {_mm256_srai_epi32(a.lo, kBits), _mm256_srai_epi32(a.hi, kBits)};
+}
+
+ORRERY_INLINE I16 max_ints(I16 a, I16 b) {
+  return {_mm256_max_epi32(a.lo, b.lo), _mm256_max_epi32(a.hi, b.hi)};
+}
+ORRERY_INLINE int32_t tree_max_ints(I16 a) {
+  const __m256i eight = _mm256_max_epi32(a.lo, a.hi);
+  __m128i v = _mm_max_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  v = _mm_max_epi32(v, _mm_shuffle_epi32(v, 0x4E));
+  return _mm_cvtsi128_si32(_mm_max_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
+}
+ORRERY_INLINE int32_t sum_ints(I16 a) {
+  const __m256i eight = _mm256_add_epi32(a.lo, a.hi);
+  __m128i v = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
+}
+ORRERY_INLINE I16 madd_words(I16 a, I16 b) {
+  return {_mm256_madd_epi16(a.lo, b.lo), _mm256_madd_epi16(a.hi, b.hi)};
+}
+ORRERY_INLINE I16 splat_pair(const int16_t* p) {
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof(pair));
+  const __m256i v = _mm256_set1_epi32(pair);
+  return {v, v};
+}
+ORRERY_INLINE void store_ints(void* p, I16 a) {
+  _mm256_storeu_si256(static_cast<__m256i*>(p), a.lo);
+  _mm256_storeu_si256(static_cast<__m256i*>(p) + 1, a.hi);
+}
+ORRERY_INLINE void store_words(int16_t* p, I16 a) {
+  const __m256i lo = _mm256_shuffle_epi32(a.lo, 0xD8), hi = _mm256_shuffle_epi32(a.hi, 0xD8);
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(lo, hi), 0xD8);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);
 }
 
 ORRERY_INLINE F16 as_floats(I16 a) {

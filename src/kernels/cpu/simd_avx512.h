@@ -36,6 +36,7 @@ constexpr int kTileRows = 12;
 constexpr int kTileVectors = 2;
 constexpr int kTileItems = 12;  // of attention: 12 chains cover two FMAs a cycle with latency 4
 constexpr bool kOneRowInRegisters = true;
+constexpr int kIntTileRows = 8;  // of a matmul with integers: × 16 outputs
 
 ORRERY_INLINE F16 zero() { return {_mm512_setzero_ps()}; }
 ORRERY_INLINE F16 broadcast(float x) { return {_mm512_set1_ps(x)}; }
@@ -100,6 +101,37 @@ ORRERY_INLINE I16 shift_right(I16 a) {
 template <int kBits>
 ORRERY_INLINE I16 shift_right_signed(I16 a) {
   return {_mm512_srai_epi32(a.v, kBits)};
+}
+
+ORRERY_INLINE I16 max_ints(I16 a, I16 b) { return {_mm512_max_epi32(a.v, b.v)}; }
+ORRERY_INLINE __m256i low_ints(I16 a) { return _mm512_castsi512_si256(a.v); }
+ORRERY_INLINE __m256i high_ints(I16 a) {
+  return _mm256_castps_si256(high_half(_mm512_castsi512_ps(a.v)));
+}
+ORRERY_INLINE int32_t tree_max_ints(I16 a) {
+  const __m256i eight = _mm256_max_epi32(low_ints(a), high_ints(a));
+  __m128i v = _mm_max_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  v = _mm_max_epi32(v, _mm_shuffle_epi32(v, 0x4E));
+  return _mm_cvtsi128_si32(_mm_max_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
+}
+ORRERY_INLINE int32_t sum_ints(I16 a) {
+  const __m256i eight = _mm256_add_epi32(low_ints(a), high_ints(a));
+  __m128i v = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
+}
+ORRERY_INLINE I16 madd_words(I16 a, I16 b) { return {_mm512_madd_epi16(a.v, b.v)}; }
+ORRERY_INLINE I16 splat_pair(const int16_t* p) {
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof(pair));
+  return {_mm512_set1_epi32(pair)};
+}
+ORRERY_INLINE void store_ints(void* p, I16 a) { _mm512_storeu_si512(p, a.v); }
+ORRERY_INLINE void store_words(int16_t* p, I16 a) {
+  const __m256i lo = _mm256_shuffle_epi32(low_ints(a), 0xD8);
+  const __m256i hi = _mm256_shuffle_epi32(high_ints(a), 0xD8);
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(lo, hi), 0xD8);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);
 }
 
 ORRERY_INLINE F16 as_floats(I16 a) { return {_mm512_castsi512_ps(a.v)}; }

@@ -23,6 +23,7 @@ constexpr int kTileRows = 2;
 constexpr int kTileVectors = 1;
 constexpr int kTileItems = 2;
 constexpr bool kOneRowInRegisters = false;  // there are none
+constexpr int kIntTileRows = 2;
 
 // Calls, not inlined: sixteen lanes unrolled at every use would take the compiler minutes, and a
 // call costs little beside sixteen calls of fmaf.
@@ -129,6 +130,42 @@ template <int kBits>
 ORRERY_LANES I16 shift_right_signed(const I16& a) {
   return each<I16>(
       [&](int i) { return static_cast<uint32_t>(static_cast<int32_t>(a.v[i]) >> kBits); });
+}
+
+ORRERY_LANES I16 max_ints(const I16& a, const I16& b) {  // of signed integers
+  return each<I16>([&](int i) {
+    return static_cast<int32_t>(a.v[i]) > static_cast<int32_t>(b.v[i]) ? a.v[i] : b.v[i];
+  });
+}
+ORRERY_LANES int32_t tree_max_ints(const I16& a) {
+  int32_t max = static_cast<int32_t>(a.v[0]);
+  for (const uint32_t lane : a.v)
+    max = max > static_cast<int32_t>(lane) ? max : static_cast<int32_t>(lane);
+  return max;
+}
+ORRERY_LANES int32_t sum_ints(const I16& a) {
+  uint32_t sum = 0;
+  for (const uint32_t lane : a.v) sum += lane;
+  return static_cast<int32_t>(sum);
+}
+// Each lane as two signed 16-bit numbers: the sum of the two products.
+ORRERY_LANES I16 madd_words(const I16& a, const I16& b) {
+  return each<I16>([&](int i) {
+    const auto low = [](uint32_t v) { return static_cast<int32_t>(static_cast<int16_t>(v)); };
+    return static_cast<uint32_t>(low(a.v[i]) * low(b.v[i]) + low(a.v[i] >> 16) * low(b.v[i] >> 16));
+  });
+}
+ORRERY_LANES I16 splat_pair(const int16_t* p) {  // p[0] | p[1] << 16
+  uint32_t pair;
+  __builtin_memcpy(&pair, p, sizeof(pair));
+  return splat(pair);
+}
+ORRERY_LANES void store_ints(void* p, const I16& a) { __builtin_memcpy(p, &a, sizeof(a)); }
+// As 16-bit numbers, of each four lanes 0, 2, 1, 3.
+ORRERY_LANES void store_words(int16_t* p, const I16& a) {
+  constexpr int kOrder[4] = {0, 2, 1, 3};
+  for (int i = 0; i < 16; ++i)
+    p[i] = static_cast<int16_t>(static_cast<int32_t>(a.v[i / 4 * 4 + kOrder[i % 4]]));
 }
 
 // Between the two.

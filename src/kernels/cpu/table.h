@@ -30,9 +30,17 @@ namespace orrery::kernels::cpu {
 constexpr int64_t kMatmulChunk = 256;
 constexpr int64_t kMatmulScratchFloats = kMatmulChunk * 32;
 
+// Rows rounded to integers (activations.h).
+struct RoundedRows {
+  int16_t* q;     // [T][k], of each four inputs 0, 2, 1, 3: pairs for 16-bit multiply-adds
+  float* scale;   // [T][k / 32]
+  int32_t* sums;  // [T][k / 16] of q
+};
+
 // out[t, n] for the rows and panels given (kernels.h: matmul).
 struct MatmulTask {
-  const float* x;           // [T][k]
+  const float* x;           // [T][k], for plain formats
+  RoundedRows rounded;      // the same, for block formats
   const std::byte* panels;  // of the whole matrix
   int64_t panel_bytes, n, k;
   DType dtype;
@@ -69,6 +77,9 @@ struct CpuTable {
   int fp32_flops_per_burn;  // of one iteration of burn
 
   void (*matmul)(const MatmulTask& task);
+  // Rows row_begin .. row_end − 1 of x [T][k], k a multiple of 32, to the same rows of `out`.
+  void (*round_rows)(const float* x, int64_t k, int64_t row_begin, int64_t row_end,
+                     const RoundedRows& out);
   // out may be x. [rows][cols]
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t cols,
                    float* out);

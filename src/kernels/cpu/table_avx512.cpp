@@ -1,3 +1,4 @@
+#include "kernels/activations.h"
 #include "kernels/cpu/simd_avx512.h"
 #include "kernels/cpu/table.h"
 #include "kernels/exp.h"

@@ -1,3 +1,4 @@
+#include "kernels/activations.h"
 #include "kernels/cpu/simd_scalar.h"
 #include "kernels/cpu/table.h"
 #include "kernels/exp.h"
