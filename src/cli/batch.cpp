@@ -76,7 +76,7 @@ class Batch {
   std::condition_variable changed_;
   int64_t num_running_ = 0;
   Counts counts_;
-  Status status_;  // of the output
+  Status failure_;  // of the output
 };
 
 class Batch::Sink final : public server::OpenAiSink {
@@ -105,7 +105,7 @@ class Batch::Sink final : public server::OpenAiSink {
 void Batch::finish(std::string_view result, bool good, bool was_submitted) {
   const Status status = output_.append(result);
   const std::lock_guard lock(mutex_);
-  if (!status.ok() && status_.ok()) status_ = status;
+  if (!status.ok() && failure_.ok()) failure_ = status;
   if (was_submitted) --num_running_;
   ++(good ? counts_.answered : counts_.failed);
   progress_(static_cast<double>(counts_.earlier + counts_.answered + counts_.failed) /
@@ -115,7 +115,7 @@ void Batch::finish(std::string_view result, bool good, bool was_submitted) {
 
 void Batch::stop(Status status) {
   const std::lock_guard lock(mutex_);
-  if (status_.ok()) status_ = std::move(status);
+  if (failure_.ok()) failure_ = std::move(status);
   --num_running_;
   changed_.notify_all();
 }
@@ -142,8 +142,8 @@ Status Batch::run(std::string_view input) {
     const bool earlier = output_.has(line);
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return num_running_ < window_ || !status_.ok(); });
-      if (!status_.ok()) break;
+      changed_.wait(lock, [this] { return num_running_ < window_ || !failure_.ok(); });
+      if (!failure_.ok()) break;
       if (earlier) ++counts_.earlier;
       if (!earlier && line.error_code.empty()) ++num_running_;
     }
@@ -156,7 +156,7 @@ Status Batch::run(std::string_view input) {
   }
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return num_running_ == 0; });
-  RETURN_IF_ERROR(status_);
+  RETURN_IF_ERROR(failure_);
   return output_.sync();
 }
 

@@ -1,5 +1,7 @@
 #include "server/json_writer.h"
 
+#include <cmath>
+
 #include "base/utf8.h"
 
 namespace orrery::server {
@@ -40,6 +42,15 @@ void append_escaped(std::string_view text, std::string& out) {
 }
 
 }  // namespace
+
+JsonWriter& JsonWriter::value(float number) {
+  if (!std::isfinite(number)) return null();
+  separate();
+  const size_t begin = out_.size();
+  fmt::format_to(std::back_inserter(out_), "{}", number);
+  if (out_.find_first_of(".e", begin) == std::string::npos) out_ += ".0";
+  return *this;
+}
 
 JsonWriter& JsonWriter::value(std::string_view text) {
   separate();

@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <cstdint>
 #include <iterator>
 #include <string>
@@ -48,13 +47,8 @@ class JsonWriter {
     fmt::format_to(std::back_inserter(out_), "{}", number);
     return *this;
   }
-  // The shortest text that reads back as the same float.
-  JsonWriter& value(float number) {
-    if (!std::isfinite(number)) return null();
-    separate();
-    fmt::format_to(std::back_inserter(out_), "{}", number);
-    return *this;
-  }
+  // The shortest text that reads back as the same float; 1 is written as 1.0.
+  JsonWriter& value(float number);
   JsonWriter& null() { return raw("null"); }
   JsonWriter& text_or_null(std::string_view text) { return text.empty() ? null() : value(text); }
   // Text that is JSON already.

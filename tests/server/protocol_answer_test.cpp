@@ -135,7 +135,11 @@ TEST(Answer, AChatStreamBeginsWithTheRoleAndEndsWithUsage) {
   const auto events = events_of(stream, true);
   ASSERT_EQ(events.size(), 7u);  // 2 roles, 4 deltas, usage
   for (const OrderedJson& event : events) {
-    expect_schema(event, "CreateChatCompletionStreamResponse");
+    // The description's text asks for a null usage in all chunks but the last; its schema forgets
+    // it.
+    OrderedJson described = event;
+    if (described["usage"].is_null()) described.erase("usage");
+    expect_schema(described, "CreateChatCompletionStreamResponse");
     EXPECT_EQ(event["id"], "chatcmpl-1");
     EXPECT_EQ(event["created"], 1700000000);
   }

@@ -289,7 +289,7 @@ TEST(Protocol, EveryBoundaryIsRefusedWithoutAGrowingProcess) {
       "-1",    vocab,  "2147483647", "2147483648", "9223372036854775808", "1e300", "0.5",
       "\"0\"", "null", "[0]",        "true"};
   const std::vector<std::string> id_fields = {
-      R"("prompt":[#])", R"("prompt":[[5,#]])", R"("stop_token_ids":[#])",
+      R"("prompt":[5,#])", R"("prompt":[[5,#]])", R"("stop_token_ids":[#])",
       R"("allowed_token_ids":[#])", R"("allowed_token_ids":[5,#])"};
   const std::vector<std::string> bodies = {R"("n":0)",
                                            R"("n":-1)",
@@ -378,7 +378,9 @@ TEST(Protocol, EveryBoundaryIsRefusedWithoutAGrowingProcess) {
       // What chats share with completions, they refuse alike.
       const bool shared = !has_prompt && fields.find("best_of") == fields.npos &&
                           fields.find("truncate") == fields.npos;
-      if (shared) EXPECT_EQ(refused(with(fields, true), true).status, 400) << fields;
+      if (shared) {
+        EXPECT_EQ(refused(with(fields, true), true).status, 400) << fields;
+      }
     }
   };
   refuse_all();

@@ -90,7 +90,8 @@ class OverTheEngine : public testing::Test {
       const std::string data = stream.substr(at + 6, end - at - 6);
       if (data == "[DONE]") break;
       keep(data, chat ? "chunk" : "completion_chunk");
-      for (const OrderedJson& choice : json_of(data)["choices"]) {
+      const OrderedJson event = json_of(data);
+      for (const OrderedJson& choice : event["choices"]) {
         std::string& text = texts[choice["index"].get<int>()];
         text += chat ? choice["delta"].value("content", "") : choice["text"].get<std::string>();
       }
