@@ -12,7 +12,8 @@ struct Benchmark {
   int (*run)(Args);
 };
 constexpr Benchmark kBenchmarks[] = {{"latency", bench_latency_command},
-                                     {"throughput", bench_throughput_command}};
+                                     {"throughput", bench_throughput_command},
+                                     {"ablation", bench_ablation_command}};
 
 }  // namespace
 
@@ -46,7 +47,8 @@ OrderedJson bench_header(const EngineOptions& options, const llm::Llm& llm,
 int bench_command(Args args) {
   if (args.empty() || args[0] == "--help" || args[0] == "-h") {
     fmt::print(
-        "usage: orrery bench {{latency|throughput}} [MODEL] [flags]   (orrery bench latency "
+        "usage: orrery bench {{latency|throughput|ablation}} [MODEL] [flags]   (orrery bench "
+        "latency "
         "--help)\n");
     return args.empty() ? kUsage : kDone;
   }

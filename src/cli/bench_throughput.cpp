@@ -3,14 +3,14 @@
 // All requests of a batch arrive together, with prompts of their own; what is timed is the whole,
 // and the decoding after the last prompt was taken in. Rounds of all batch sizes are interleaved,
 // and the median round counts, since shared machines drift.
+#include "cli/bench_throughput.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <map>
 
 #include "base/thread_pool.h"
-#include "cli/bench.h"
-#include "cli/options.h"
 #include "cli/terminal.h"
 #include "engine/engine.h"
 #include "kernels/cpu/isa.h"
@@ -23,6 +23,7 @@ struct Options {
   EngineOptions engine;
   std::vector<int64_t> batches;
   int64_t prompt_tokens = 128, output_tokens = 64, rounds = 3;
+  TraceOptions trace;
   bool json = false;
 };
 
@@ -132,6 +133,7 @@ OrderedJson to_json(const Options& options, const llm::Llm& llm,
 Status bench(Options& options) {
   ASSIGN_OR_RETURN(const auto* table, kernels::cpu::choose_table(options.engine.cpu_isa));
   if (options.engine.threads == 0) options.engine.threads = ThreadPool(0).num_threads();
+  if (!options.trace.file.empty()) return bench_trace(options.engine, options.trace, options.json);
   if (options.batches.empty()) options.batches = {1, 4, 16, 32};
   ASSIGN_OR_RETURN(const auto llm, load_llm(options.engine));
   ASSIGN_OR_RETURN(const auto limits,
@@ -171,6 +173,22 @@ int bench_throughput_command(Args args) {
        set_int(options.output_tokens, 1, 1 << 20)},
       {"--rounds", 0, "N", "rounds, of which the median counts (default 3)",
        set_int(options.rounds, 1, 1000)},
+      {"--trace", 0, "FILE", "arrivals and lengths of an Azure, Mooncake or ServeGen trace instead",
+       set_text(options.trace.file)},
+      {"--limit", 0, "N", "with --trace: the first N requests (default 100)",
+       set_int(options.trace.limit, 1, 1'000'000)},
+      {"--rate-scale", 0, "X", "with --trace: arrivals X times as fast; 0: all at once (default 1)",
+       set_double(options.trace.rate_scale, 0, 1e6)},
+      {"--length-scale", 0, "X", "with --trace: prompts and outputs X times as long (default 1)",
+       set_double(options.trace.length_scale, 1e-6, 1000)},
+      {"--max-len", 0, "N",
+       "with --trace: clip prompt and output to N tokens (default: the model's)",
+       set_optional_int(options.trace.max_len, 2, 1 << 24)},
+      {"--num-kv-blocks", 0, "N",
+       "with --trace: blocks of 16 tokens in the KV cache (default: 1 GiB)",
+       set_optional_int(options.trace.num_kv_blocks, 1, 1 << 26)},
+      {"--max-num-seqs", 0, "N", "with --trace: requests running at once (default 256)",
+       set_int(options.trace.max_num_seqs, 1, 65536)},
       {"--json", 0, "", "one JSON object", set_switch(options.json)},
   };
   std::vector<std::string> positional;
