@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
-#include "cli/live_page.h"
 #include "cli/serve_live.h"
 #include "cli/service_options.h"
 #include "cli/terminal.h"
@@ -34,7 +33,6 @@ struct ServeOptions {
   int64_t max_body_mib = 16;
   double header_timeout_s = 10, body_timeout_s = 60, idle_timeout_s = 75, write_timeout_s = 30;
   double drain_timeout_s = 30, health_timeout_s = 60;
-  std::string live_text = "on";
 
   std::vector<Flag> flags();
   Status resolve();
@@ -80,8 +78,6 @@ std::vector<Flag> ServeOptions::flags() {
        set_double(write_timeout_s, 0.01, 1e6)},
       {"--drain-timeout", 0, "S", "after SIGTERM for requests under way (default 30)",
        set_double(drain_timeout_s, 0, 1e6)},
-      {"--live-text", 0, "on|ids|off", "what the live page shows of prompts (default on)",
-       set_text(live_text)},
       {"--health-timeout", 0, "S", "longest step; then /health says 503 (default 60)",
        set_double(health_timeout_s, 0.1, 1e6)},
   };
@@ -206,16 +202,17 @@ Status serve(ServeOptions& options) {
       },
       {.version = ORRERY_VERSION, .health_limit = milliseconds_of(options.health_timeout_s)});
   api.add_routes();
-  const auto live_text = live::parse_live_text(options.live_text);
-  if (!live_text) {
-    return invalid_argument("--live-text: expected on, ids or off, got '{}'", options.live_text);
+  std::unique_ptr<live::Hub> hub;
+  if (exposed(options.http)) {
+    log::warn("{} can be reached from other machines and asks for no API key: no live page",
+              options.http.host);
+  } else {
+    hub = add_live_page(*http, !options.http.keys.empty(), *service, ring, options.live_text);
   }
-  const auto hub = make_live_hub(ring, *service, *live_text);
-  add_live_page(*http, *hub);
   serving = true;
   http->start();
-  warn_about_exposure(options.http);
-  fmt::print(stderr, "serving {} at {}\n", openai_options.served_model_names[0], http->url());
+  fmt::print(stderr, "serving {} at {}{}\n", openai_options.served_model_names[0], http->url(),
+             hub != nullptr && options.http.uds.empty() ? "; open it in a browser" : "");
   server::notify_systemd("READY=1");
 
   wait_for_signal(api);

@@ -169,9 +169,10 @@ void Connection::answer_and_close(HttpResponse response) {
 
 // Moves what the response has come to into the output.
 void Connection::flush() {
-  if (phase_ != Phase::kHandling || response_ == nullptr || writing_ || response_ended_) return;
+  if (phase_ != Phase::kHandling || response_ == nullptr || response_ended_) return;
+  if (response_->overflowed()) return close();
+  if (writing_) return;
   ResponseState::Taken taken = response_->take();
-  if (taken.overflowed) return close();
   if (taken.has_head) append_head(taken);
   if (request_.method != "HEAD") {
     if (taken.has_head && !taken.streams) output_ += taken.head.body;

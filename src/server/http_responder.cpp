@@ -17,8 +17,12 @@ ResponseState::Taken ResponseState::take() {
   taken.streams = streams_;
   taken.bytes = std::exchange(pending_, {});
   taken.ended = ended_;
-  taken.overflowed = overflowed_;
   return taken;
+}
+
+bool ResponseState::overflowed() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return overflowed_;
 }
 
 void ResponseState::mark_gone() {
@@ -44,6 +48,7 @@ Responder::~Responder() {
   if (state_->ended_ || state_->gone_) return;
   if (state_->begun_) {
     state_->overflowed_ = true;  // cut off: the client must not take it for complete
+    state_->scheduled_ = false;
     state_->wake_unless_scheduled(std::move(lock));
     return;
   }
@@ -75,6 +80,7 @@ bool Responder::write(std::string_view bytes) {
   state_->overflowed_ = state_->pending_.size() + bytes.size() > state_->max_buffered_bytes_;
   if (!state_->overflowed_) state_->pending_.append(bytes);
   const bool ok = !state_->overflowed_;
+  if (!ok) state_->scheduled_ = false;  // also while the connection writes, it is to see this
   state_->wake_unless_scheduled(std::move(lock));
   return ok;
 }

@@ -28,9 +28,10 @@ class ResponseState {
     bool streams = false;
     std::string bytes;  // of the stream
     bool ended = false;
-    bool overflowed = false;
   };
   Taken take();
+  // More was written than may be kept, or the answer was dropped in its middle.
+  bool overflowed() const;
   // The client went away, or was too slow.
   void mark_gone();
 
