@@ -20,6 +20,7 @@ int template_command(Args args);
 int inspect_command(Args args);
 int batch_command(Args args);
 int bench_command(Args args);
+int replay_command(Args args);
 int serve_command(Args args);
 
 inline constexpr int kDone = 0;

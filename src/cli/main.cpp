@@ -24,6 +24,7 @@ constexpr Command kCommands[] = {
     {"tokenize", orrery::cli::tokenize_command, "text to token ids and back"},
     {"template", orrery::cli::template_command, "render a chat template"},
     {"batch", orrery::cli::batch_command, "answer a file of requests"},
+    {"replay", orrery::cli::replay_command, "run a recording again, and compare"},
     {"bench", orrery::cli::bench_command, "measure against the machine's limits"},
 };
 

@@ -60,6 +60,7 @@ struct RunOptions {
   EngineOptions engine;
   SamplingOptions sampling;
   std::optional<std::string> prompt;
+  std::string record;
   bool chat = false, json = false, stages = false;
 
   std::vector<Flag> flags() {
@@ -71,6 +72,8 @@ struct RunOptions {
          }},
         {"--chat", 0, "", "the prompt is a message to a chat model", set_switch(chat)},
         {"--json", 0, "", "print one JSON object with ids and log-probabilities", set_switch(json)},
+        {"--record", 0, "FILE", "write what the engine does into a file, for orrery replay",
+         set_text(record)},
         {"--stages", 0, "", "print tokenizer, prefill, each draw and the text as they happen",
          set_switch(stages)},
     };
@@ -89,7 +92,7 @@ Status generate_and_print(llm::Llm& llm, const RunOptions& options, std::vector<
     StagePrinter printer(llm);
     printer.print_prompt(ids);
     ASSIGN_OR_RETURN(const llm::Generation generation,
-                     llm.generate(std::move(ids), params, printer));
+                     llm.generate(std::move(ids), params, printer, options.record));
     printer.print_end(generation);
     return {};
   }
@@ -97,7 +100,7 @@ Status generate_and_print(llm::Llm& llm, const RunOptions& options, std::vector<
   TextPrinter text;
   llm::GenerationObserver& observer = options.json ? silent : text;
   ASSIGN_OR_RETURN(const llm::Generation generation,
-                   llm.generate(std::move(ids), params, observer));
+                   llm.generate(std::move(ids), params, observer, options.record));
   if (options.json) {
     fmt::print("{}\n", dump_json(generation_json(generation, params.sampling)));
   } else {

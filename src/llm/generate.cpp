@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "llm/identity.h"
 #include "llm/llm.h"
 #include "llm/text_stream.h"
+#include "trace/recorder.h"
 
 namespace orrery::llm {
 namespace {
@@ -107,34 +109,36 @@ Status Llm::check(const std::vector<int32_t>& prompt, const GenerationParams& pa
   return sampler::validate(params.sampling, config.vocab_size);
 }
 
-engine::EngineOptions Llm::options_of_one(int64_t num_tokens) const {
+Result<Generation> Llm::generate(std::vector<int32_t> prompt, const GenerationParams& params,
+                                 GenerationObserver& observer, const std::string& record_to) {
+  RETURN_IF_ERROR(require_tokenizer());
+  RETURN_IF_ERROR(check(prompt, params, model_->config().max_model_len));
+  const auto num_tokens = static_cast<int32_t>(std::min(
+      static_cast<int64_t>(prompt.size()) + params.max_tokens, model_->config().max_model_len));
   engine::EngineOptions options;
   options.kv_dtype = kv_dtype_;
   options.scheduler.max_num_seqs = 1;
   options.scheduler.max_num_batched_tokens = static_cast<int32_t>(options_.max_num_batched_tokens);
-  options.scheduler.max_model_len = static_cast<int32_t>(num_tokens);
-  options.scheduler.kv.num_blocks = engine::blocks_for(static_cast<int32_t>(num_tokens));
+  options.scheduler.max_model_len = num_tokens;
+  options.scheduler.kv.num_blocks = engine::blocks_for(num_tokens);
   options.scheduler.kv.enable_prefix_caching = false;
-  return options;
+  // The log of a second of tiny steps, should the disk be slow.
+  trace::EventRing ring(record_to.empty() ? 1 : 1 << 17);
+  ASSIGN_OR_RETURN(const auto engine, engine::Engine::create(*model_, *kernels_, options, ring));
+  if (record_to.empty()) return generate_on(*engine, ring, std::move(prompt), params, observer);
+
+  ASSIGN_OR_RETURN(const auto recorder,
+                   trace::Recorder::start(ring, record_to, dump_json(describe(*this, options))));
+  engine->set_focus(engine::kEverySequence);
+  auto generation = generate_on(*engine, ring, std::move(prompt), params, observer);
+  RETURN_IF_ERROR(recorder->stop());
+  return generation;
 }
 
-Result<Generation> Llm::generate(std::vector<int32_t> prompt, const GenerationParams& params,
-                                 GenerationObserver& observer) {
-  RETURN_IF_ERROR(check(prompt, params, model_->config().max_model_len));
-  const auto length = static_cast<int64_t>(prompt.size());
-  const int64_t num_tokens = std::min(length + params.max_tokens, model_->config().max_model_len);
-  trace::NoTrace trace;
-  ASSIGN_OR_RETURN(const auto engine,
-                   engine::Engine::create(*model_, *kernels_, options_of_one(num_tokens), trace));
-  return generate(std::move(prompt), params, observer, *engine, trace);
-}
-
-Result<Generation> Llm::generate(std::vector<int32_t> prompt, const GenerationParams& params,
-                                 GenerationObserver& observer, engine::Engine& engine,
-                                 trace::TraceWriter& trace) {
-  RETURN_IF_ERROR(require_tokenizer());
+Result<Generation> Llm::generate_on(engine::Engine& engine, trace::TraceWriter& trace,
+                                    std::vector<int32_t> prompt, const GenerationParams& params,
+                                    GenerationObserver& observer) {
   const int64_t max_model_len = engine.scheduler().options().max_model_len;
-  RETURN_IF_ERROR(check(prompt, params, max_model_len));
   sampler::SampleTrace sample_trace;
   engine::GenerationRequest request;
   request.request.id = 1;

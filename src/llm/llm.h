@@ -66,21 +66,18 @@ class Llm {
   Status check(const std::vector<int32_t>& prompt, const GenerationParams& params,
                int64_t max_model_len) const;
 
-  // Without a seed, 0. Errors concern this request alone: those of check(), no tokenizer, a failing
-  // sampler.
+  // Without a seed, 0. With `record_to`, the step-event log of the run goes into that file, from
+  // which `orrery replay` runs it again. Errors concern this request alone: those of check(), no
+  // tokenizer, a failing sampler; those of trace::Recorder.
   Result<Generation> generate(std::vector<int32_t> prompt, const GenerationParams& params,
-                              GenerationObserver& observer);
-  // The engine that generate() runs a request of so many tokens on, prompt and answer.
-  engine::EngineOptions options_of_one(int64_t num_tokens) const;
-  // The same on an engine of the caller's, which has nothing else to do, and with the log that the
-  // engine writes into.
-  Result<Generation> generate(std::vector<int32_t> prompt, const GenerationParams& params,
-                              GenerationObserver& observer, engine::Engine& engine,
-                              trace::TraceWriter& trace);
+                              GenerationObserver& observer, const std::string& record_to = {});
 
  private:
   Llm() = default;
   Status require_tokenizer() const;
+  Result<Generation> generate_on(engine::Engine& engine, trace::TraceWriter& trace,
+                                 std::vector<int32_t> prompt, const GenerationParams& params,
+                                 GenerationObserver& observer);
 
   LlmOptions options_;
   std::unique_ptr<kernels::Kernels> kernels_;

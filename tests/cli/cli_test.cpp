@@ -80,6 +80,31 @@ TEST(Cli, RunStagesShowsTheFourRooms) {
   }
 }
 
+TEST(Cli, RunRecordsAndReplaySaysIdenticalOrWhereItDiffers) {
+  const std::string path = testing::TempDir() + "orrery_cli_recording";
+  const std::string ask = "run -p 'Once upon a time' --max-tokens 24 --temperature 1 --seed 4";
+  const std::string plain = orrery(ask).out;
+  EXPECT_EQ(orrery(ask + " --record " + path).out, plain);
+  const Outcome same = orrery("replay " + path + " --threads 1");
+  EXPECT_EQ(same.exit_code, 0) << same.err;
+  EXPECT_THAT(same.out, HasSubstr("identical: 24 steps"));
+
+  // Another random number in the file: events are 32 bytes after the metadata, with checksums that
+  // do not fit any more.
+  std::string bytes = read_all(path);
+  const size_t at = bytes.size() - 200;
+  bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  std::ofstream(path, std::ios::binary) << bytes;
+  const Outcome damaged = orrery("replay " + path);
+  EXPECT_EQ(damaged.exit_code, 1);
+  EXPECT_THAT(damaged.err, HasSubstr("checksum"));
+
+  const Outcome none = orrery("replay " ORRERY_SOURCE_DIR "/README.md");
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_THAT(none.err, HasSubstr("ORREVENT"));
+  EXPECT_EQ(orrery("replay").exit_code, 2);
+}
+
 TEST(Cli, StopStringsEndTheText) {
   const std::string text =
       json_of(orrery("run -p 'Once upon a time' --max-tokens 30 --json"))["text"];
