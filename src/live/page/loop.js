@@ -235,7 +235,8 @@ export class Loop {
         if (r.computed - p <= 96) this.onKv(r, p, source);
       }
       while (chips.childElementCount > MOST_CONTEXT_CHIPS) chips.firstChild.remove();
-      chips.toggleAttribute('data-full', chips.scrollHeight > chips.clientHeight + 2);
+      const last = chips.lastElementChild;
+      chips.toggleAttribute('data-full', Boolean(last) && last.offsetTop + last.offsetHeight - chips.firstElementChild.offsetTop > chips.clientHeight);
       this.contextRange = { request: r.id, from, to: r.computed };
       this.shown.context = key;
       $('context-caption').textContent = r.cachedTokens ? say('context', figure(r.computed), figure(r.cachedTokens)) : say('contextPlain', figure(r.computed));
@@ -343,33 +344,32 @@ export class Loop {
   }
 
   /**
-   * The lot: what was left after the filters, stacked from the most probable on, and the needle at
-   * the random number. Only drawn to scale where the log says how much all that was left weighs.
+   * The lot: the probabilities of being drawn, stacked from the largest on, and the needle at the
+   * random number. Tokens that are not among the candidates make up the rest.
    */
   showLot(list, draw, greedy) {
     const lot = $('lot');
     const strip = $('strip');
-    lot.toggleAttribute('data-empty', !draw?.done || !list.length);
-    lot.toggleAttribute('data-greedy', greedy);
-    if (!draw?.done || !list.length) return;
-    $('lot-caption').textContent = greedy ? '' : say('drawnWith', draw.uniform.toFixed(4));
-    const left = list.filter((c) => c.cut === 0 && c.probability > 0);
-    const listed = left.reduce((sum, c) => sum + c.probability, 0);
-    const uncut = !list.some((c) => c.cut) && draw.filtered.length === 4 && draw.left >= Math.max(...draw.filtered, 0);
-    const mass = draw.left <= left.length ? listed : uncut ? 1 : NaN;
+    const left = list.filter((c) => c.final > 0);
+    const shown = draw?.done && left.length > 0 && !greedy;
+    lot.toggleAttribute('data-empty', !shown);
+    if (!shown) return;
+    $('lot-caption').textContent = `${say('drawnWith', draw.uniform.toFixed(4))} · ${say('among', figure(draw.left))}`;
     strip.textContent = '';
-    strip.hidden = !Number.isFinite(mass);
-    $('needle').hidden = !Number.isFinite(mass);
-    if (!Number.isFinite(mass)) {
-      $('lot-caption').textContent += ` · ${say('among', figure(draw.left))}`;
-      return;
-    }
+    let sum = 0;
     for (const c of left) {
+      // The token drawn may be one that the candidates would not have reached: it lies in the rest.
+      if (c.token === draw.token && (draw.uniform < sum - 1e-6 || draw.uniform > sum + c.final + 1e-6)) continue;
       const part = el(c.token === draw.token ? 'i.won' : 'i');
-      part.style.width = `${((c.probability / mass) * 100).toFixed(3)}%`;
+      part.style.width = `${(c.final * 100).toFixed(3)}%`;
       strip.append(part);
+      sum += c.final;
     }
-    if (mass > listed + 1e-6) strip.append(Object.assign(el('i.rest'), { style: `flex: 1` }));
+    if (sum < 1 - 1e-6) {
+      const restPart = el('i.rest');
+      restPart.style.flex = '1';
+      strip.append(restPart);
+    }
     $('needle').style.left = `${(draw.uniform * 100).toFixed(3)}%`;
   }
 

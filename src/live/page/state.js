@@ -8,6 +8,7 @@ import { Kind, REASONS } from './events.js';
  * @property {number} token
  * @property {number} logit as the model gave it
  * @property {number} probability after temperature, before the filters
+ * @property {number} final of being drawn, after all filters
  * @property {number} cut the filter that took it out (FILTERS); 0: it was in when the token was drawn
  */
 
@@ -381,7 +382,8 @@ export function apply(s, events, i) {
     case Kind.candidate: {
       const draw = drawOf(requestOf(s, id), step);
       draw.candidates.push({
-        token: v(0), logit: events.float(i, 1), probability: events.float(i, 2), cut: events.detail(i),
+        token: v(0), logit: events.float(i, 1), probability: events.float(i, 2), final: events.float(i, 3),
+        cut: events.detail(i),
       });
       break;
     }

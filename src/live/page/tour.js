@@ -32,8 +32,16 @@ export class Tour {
     const before = STORY[to - 1];
     // The same stretch goes on playing while its story goes on.
     if (!before || before.at !== beat.at || before.chapter !== beat.chapter || beat.at === 'one') this.play(beat.at, beat.pace);
-    const first = $(beat.lit[0]).getBoundingClientRect();
-    if (first.bottom > innerHeight - 60 || first.top < 0) $('tour').scrollIntoView({ block: 'start', behavior: 'smooth' });
+    this.reveal($(beat.lit[0]));
+  }
+
+  /** Scrolls so that what is told of stands below the words, which stay at the top. */
+  reveal(what) {
+    const words = $('tour').getBoundingClientRect().height;
+    const place = what.getBoundingClientRect();
+    if (place.top > words && place.bottom < innerHeight - 60) return;
+    const top = scrollY + place.top - words - 12;
+    scrollTo({ top: Math.max(0, top), behavior: 'smooth' });
   }
 
   words() {

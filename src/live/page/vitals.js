@@ -70,7 +70,8 @@ export class Vitals {
     if (list.length > MOST) list.shift();
     if (list.length < 3) return;
     const most = Math.max(...list, 1e-9);
-    const points = list.map((v, k) => `${((k / (MOST - 1)) * 120).toFixed(1)} ${(24.5 - (22 * v) / most).toFixed(1)}`);
+    const wide = Math.max(24, list.length - 1);
+    const points = list.map((v, k) => `${((k / wide) * 120).toFixed(1)} ${(24.5 - (22 * v) / most).toFixed(1)}`);
     this.items[name].querySelector('path').setAttribute('d', `M${points.join('L')}`);
   }
 
