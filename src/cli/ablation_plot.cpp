@@ -7,7 +7,7 @@
 namespace orrery::cli {
 namespace {
 
-constexpr double kWidth = 960, kLabels = 350, kPlotEnd = 850, kTop = 104, kRow = 23, kHeading = 34;
+constexpr double kWidth = 960, kLabels = 350, kPlotEnd = 850, kTop = 104, kRow = 23, kHeading = 38;
 constexpr double kLeast = 0.5;
 constexpr std::string_view kTimed = "#3f6fb0", kCounted = "#7fb3a3", kMark = "#c2410c",
                            kText = "#1f2937", kFaint = "#6b7280", kGrid = "#e5e7eb";
@@ -54,7 +54,7 @@ class Plot {
     for (const AblationRow& row : rows_) {
       if (technique == nullptr || *technique != row.technique) {
         y += kHeading;
-        bars += text_at(24, y - 6, "start", fmt::format("font-weight=\"600\" fill=\"{}\"", kText),
+        bars += text_at(24, y - 8, "start", fmt::format("font-weight=\"600\" fill=\"{}\"", kText),
                         row.technique);
       }
       technique = &row.technique;

@@ -56,7 +56,7 @@ TEST(Ablation, TheSchedulerAloneReproducesWhatThePapersSay) {
   EXPECT_NEAR(held.on, 31, 4);
   const AblationRow& used = row_of(*rows, "paging", "KV memory in use");
   EXPECT_LT(used.off, 38);
-  EXPECT_GT(used.on, 96);
+  EXPECT_GT(used.on, 92);  // the rest: see the row's note
   for (const auto& [batch, h] : {std::pair{4, 2.08}, {8, 2.72}, {16, 3.38}, {32, 4.06}}) {
     EXPECT_NEAR(row_of(*rows, "continuous batching", fmt::format("batch {}", batch)).ratio, h,
                 0.1 * h);
@@ -96,10 +96,11 @@ TEST_F(AblationOfAModel, WhatDoesNotDependOnTimeIsRight) {
   const AblationRow& held = row("paging", "requests at once, this model");
   EXPECT_NEAR(held.off, 3, 0.01);  // whole pieces in memory for three and a half
   EXPECT_GT(held.on, 1.5 * held.off);
-  const AblationRow& used = row("paging", "reserved KV memory in use");
-  EXPECT_GT(row("paging", "KV memory in use, same").on, 90);
+  const AblationRow& used = row("paging", "KV memory in use of reserved, this model");
+  const AblationRow& wasted = row("paging", "KV memory wasted");
+  EXPECT_GT(wasted.off, 2 * wasted.on);
   EXPECT_LT(used.off, 50);
-  EXPECT_GT(used.on, used.off);
+  EXPECT_GT(used.on, 80);
   // Eight tokens each: prompts of 8 to 15 against 8 and seven single ones.
   const AblationRow& computed = row("KV cache", "tokens computed");
   EXPECT_EQ(computed.off, 2 * (8 + 9 + 10 + 11 + 12 + 13 + 14 + 15));

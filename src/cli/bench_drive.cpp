@@ -135,6 +135,7 @@ class Driver {
                   .held = log_.num_running,
                   .slots = int64_t{usage.used} * kBlockSize,
                   .filled = 0,
+                  .ahead = slots_ahead(),
                   .pool_slots = int64_t{usage.total} * kBlockSize,
                   .output_tokens = static_cast<int64_t>(emitted_.size()),
                   .seconds = end - begin};
@@ -149,6 +150,15 @@ class Driver {
       options_.progress(static_cast<double>(stats_.all.output_tokens) /
                         static_cast<double>(num_output_tokens_));
     }
+  }
+
+  int64_t slots_ahead() const {
+    int64_t blocks = 0;
+    for (const engine::Request* request : drivable_.scheduler().running()) {
+      blocks += static_cast<int64_t>(request->kv.block_table.size()) -
+                engine::blocks_for(request->num_tokens());
+    }
+    return std::max<int64_t>(0, blocks) * kBlockSize;
   }
 
   void note_token(uint32_t id, double now_s) {
@@ -166,6 +176,7 @@ class Driver {
     to.held += s.held;
     to.slots += s.slots;
     to.filled += s.filled;
+    to.ahead += s.ahead;
     to.pool_slots += s.pool_slots;
     to.output_tokens += s.output_tokens;
     to.seconds += s.seconds;

@@ -26,6 +26,7 @@ struct StepSums {
   int64_t held = 0;        // requests running
   int64_t slots = 0;       // of the KV cache that are reserved for them
   int64_t filled = 0;      // and that hold a token
+  int64_t ahead = 0;       // and that are in blocks beyond those of the tokens that are known
   int64_t pool_slots = 0;  // all that there are
   int64_t output_tokens = 0;
   double seconds = 0;
@@ -33,6 +34,12 @@ struct StepSums {
   double mean_held() const { return static_cast<double>(held) / static_cast<double>(steps); }
   double filled_of_reserved() const {
     return static_cast<double>(filled) / static_cast<double>(slots);
+  }
+  double ahead_of_reserved() const {
+    return static_cast<double>(ahead) / static_cast<double>(slots);
+  }
+  double mean_unfilled() const {
+    return static_cast<double>(slots - filled) / static_cast<double>(steps);
   }
   double reserved_of_pool() const {
     return static_cast<double>(slots) / static_cast<double>(pool_slots);

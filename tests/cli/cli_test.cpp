@@ -192,6 +192,32 @@ TEST(Cli, BenchmarksPrintWhatTheContractNames) {
   EXPECT_GT(throughput["throughput"][1]["total_tokens_per_s"].get<double>(), 0);
 }
 
+TEST(Cli, BenchThroughputServesATraceAndSaysWhatItClipped) {
+  const std::string trace = testing::TempDir() + "orrery_trace_" + std::to_string(getpid());
+  std::ofstream(trace) << R"({"timestamp":0,"input_length":520,"output_length":4,"hash_ids":[1,2]})"
+                       << "\n"
+                       << R"({"timestamp":9,"input_length":600,"output_length":4,"hash_ids":[1,3]})"
+                       << "\n"
+                       << R"({"timestamp":9,"input_length":10,"output_length":900,"hash_ids":[4]})"
+                       << "\n";
+  const Json json = json_of(
+      orrery("bench throughput demo --json --length-scale 0.125 --max-len 80 --trace " + trace));
+  EXPECT_EQ(json["trace"]["format"], "mooncake");
+  EXPECT_EQ(json["trace"]["requests"], 3);
+  EXPECT_EQ(json["trace"]["requests_clipped"], 1);
+  EXPECT_EQ(json["trace"]["tokens_clipped"], 34);
+  EXPECT_EQ(json["prompt_tokens"], 65 + 75 + 1);
+  EXPECT_EQ(json["output_tokens"], 1 + 1 + 79);
+  EXPECT_NEAR(json["prefix_hit_rate"].get<double>(), 64.0 / 141, 1e-9);
+  EXPECT_EQ(json["preemptions"], 0);
+  for (const char* key : {"time_to_first_token_s", "time_between_tokens_s"}) {
+    EXPECT_GT(json[key]["p50"].get<double>(), 0) << key;
+    EXPECT_GE(json[key]["p99"], json[key]["p50"]) << key;
+  }
+  EXPECT_GT(json["kv"]["in_use_peak"].get<double>(), 0);
+  std::filesystem::remove(trace);
+}
+
 struct BadCase {
   std::string arguments;
   int exit_code;
@@ -223,6 +249,9 @@ TEST(Cli, BadInputGetsAnExitCodeAndAMessage) {
       {"template", 2, "--context"},
       {"bench nonsense", 2, "latency, throughput"},
       {"bench throughput --batch 0", 2, "--batch"},
+      {"bench throughput --trace /dev/null", 1, "/dev/null"},
+      {"bench throughput --trace /no/such", 1, "/no/such"},
+      {"bench ablation --seconds -1", 2, "--seconds"},
       {"tokenize --decode /no/such", 1, "/no/such"},
   };
   for (const BadCase& c : cases) {
