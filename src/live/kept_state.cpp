@@ -42,8 +42,10 @@ void KeptState::take(const Event& event) {
   if (!shared || taken->users == 0) taken->owner = event.request;
   taken->users = shared ? event.value[2] : 1;
   if (!shared) taken->cached = false;
-  if (event.request == 0) return;
-  std::vector<int32_t>& table = request(event).table;
+  // A snapshot's free blocks name who used them last, and who may be gone.
+  const auto found = requests_.find(event.request);
+  if (found == requests_.end()) return;
+  std::vector<int32_t>& table = found->second.table;
   const auto index = static_cast<size_t>(event.value[1]);
   if (index >= table.size()) table.resize(index + 1, -1);
   table[index] = event.value[0];
@@ -137,6 +139,7 @@ void KeptState::add_free_blocks(std::vector<Event>& out) const {
   for (const int32_t b : free) {
     Event event;
     event.step = step_;
+    event.request = blocks_[static_cast<size_t>(b)].owner;
     out.push_back(make(event, EventKind::kBlockTaken, {b, 0}));
     out.push_back(make(event, EventKind::kBlockCached, {b, 0}));
     out.push_back(make(event, EventKind::kBlockFreed, {b, 0, 1}));

@@ -24,6 +24,7 @@ const SPEEDS = [
   { pace: 12 }, { pace: 5 }, { pace: 1.2 },
 ];
 const IDLE_PACE = 5;
+const SENT_PACE = { one: 5, many: 12 };
 const SLOW_PACE = 1.2;
 const IDLE_AFTER_MS = 90000;
 const options = new URLSearchParams(location.search);
@@ -105,7 +106,7 @@ const source = new Source({
     page.dirty = true;
   },
 });
-const rail = new Rail(source, () => { if (page.live) { tour.running && tour.end(); show(page.live); goLive(); } });
+const rail = new Rail(source, watchWhatIsSent);
 const tour = new Tour(playChapter, () => { page.dirty = true; });
 
 function lengthOf(description) {
@@ -168,6 +169,7 @@ function frame(now) {
   const seconds = Math.min(0.1, (now - lastFrame) / 1000);
   lastFrame = now;
   chooseView(now);
+  if (page.slowed && page.view === page.live) endSlowness();
   if (!page.view) return;
   const { player } = page.view;
   const range = player.tick(seconds);
@@ -290,7 +292,7 @@ function stepBack() {
 }
 
 function goLive() {
-  page.held = false;
+  page.held = page.slowed = false;
   if (page.live && (page.connected || page.view === page.live)) {
     page.file = null;
     if (page.view !== page.live) { page.view = null; show(page.live); }
@@ -303,6 +305,28 @@ function goLive() {
   loop.reset(page.view.player.state);
   syncSpeed();
   page.dirty = true;
+}
+
+/** What was sent from here is shown slowly enough to be followed, unless a speed was chosen. */
+function watchWhatIsSent(count) {
+  if (!page.live) return;
+  if (tour.running) tour.end();
+  goLive();
+  if (page.pacedByHand) return;
+  page.live.player.pace = count > 1 ? SENT_PACE.many : SENT_PACE.one;
+  page.live.player.settle();
+  page.slowed = true;
+  page.held = true;
+  syncSpeed();
+}
+
+/** Once all has been shown, the view is live again. */
+function endSlowness() {
+  const { player } = page.live;
+  if (!player.atEnd || player.phase < 1 || performance.now() - page.lastLiveEvent < 1500) return;
+  page.slowed = page.held = false;
+  player.pace = 0;
+  syncSpeed();
 }
 
 function syncSpeed() {
@@ -328,7 +352,8 @@ function chooseSpeed() {
   player.speed = speed;
   player.pace = pace;
   player.settle();
-  page.pacedByHand = true;
+  page.pacedByHand = speed !== 0 || pace !== 0 || kind === 'live';
+  page.slowed = false;
   page.held = kind === 'live' && (speed !== 0 || pace !== 0);
 }
 

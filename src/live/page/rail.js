@@ -26,7 +26,7 @@ export class Rail {
     document.getElementById('prompt-form').addEventListener('submit', (e) => {
       e.preventDefault();
       const text = document.getElementById('prompt').value;
-      if (text) this.send([{ prompt: text, max_tokens: 64, temperature: 0.8, top_p: 0.95 }]);
+      if (text) this.send([{ prompt: text, max_tokens: 64, temperature: 0.8, top_k: 40, top_p: 0.95 }]);
     });
     const scenes = document.getElementById('scenes');
     for (const name of Object.keys(ICONS)) {
@@ -85,7 +85,7 @@ export class Rail {
     try {
       const model = await this.modelName();
       this.say(requests.length === 1 ? say('sentOne') : say('sent', requests.length));
-      this.onSend();
+      this.onSend(requests.length);
       const results = await Promise.allSettled(requests.map((r) => this.one(model, r)));
       const failed = results.find((r) => r.status === 'rejected');
       this.say(failed ? failed.reason.message : '', Boolean(failed));

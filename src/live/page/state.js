@@ -313,7 +313,8 @@ export function apply(s, events, i) {
       s.owner[block] = id;
       s.users[block] = 1;
       s.cached[block] = 0;
-      if (id) requestOf(s, id).table[v(1)] = block;
+      // A snapshot's free blocks name who used them last, and who may be gone.
+      if (id && (!s.restoring || s.requests.has(id))) requestOf(s, id).table[v(1)] = block;
       break;
     }
     case Kind.shared: {

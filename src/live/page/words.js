@@ -78,6 +78,12 @@ export function say(key, ...values) {
   return Array.isArray(text) ? text : text.replace(/\{(\d)\}/g, (_, k) => values[k] ?? '');
 }
 
+/** Every key with its words in both languages: for tests. */
+export function words() {
+  const keys = new Set([...Object.keys(en), ...Object.keys(zh)]);
+  return [...keys].map((key) => [key, en[key], zh[key]]);
+}
+
 export function has(key) { return key in en; }
 export function currentLanguage() { return language; }
 

@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+"""Is what the live page shows what the engine does? Runs `orrery serve` and looks at its page in a headless Chromium.
+
+    tests/browser/live_page_test.py build/orrery        (apt install chromium)
+"""
+
+import json
+import math
+import os
+import struct
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+from chromium import Chromium
+from make_recording import events_of
+from server import Server
+
+BINARY = "build/orrery"
+SMALL = ["--num-kv-blocks", "48", "--max-num-seqs", "8", "--max-num-batched-tokens", "64", "--threads", "1"]
+WAITING, REFUSED = 7, 5
+REASONS = ["", "token_budget", "sequences", "blocks", "prefix_pending", "batch_running", "behind_others"]
+
+# The page keeps up with the engine and has nothing left to show.
+CAUGHT_UP = """(() => { const p = orrery.page.live?.player; return orrery.page.view === orrery.page.live && p.length > 0 &&
+  p.atEnd && [...p.state.requests.values()].every(r => r.finishedStep >= 0); })()"""
+
+
+class LivePage(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(BINARY, SMALL)
+        cls.browser = Chromium()
+        cls.open_live()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.__exit__()
+        cls.server.__exit__()
+
+    @classmethod
+    def open_live(cls):
+        cls.browser.open(cls.server.url + "/?lang=en&theme=dark", until="!!window.orrery?.page.live")
+        cls.browser.wait("orrery.page.connected")
+
+    def caught_up(self, generated):
+        self.browser.wait(f"{CAUGHT_UP} && orrery.page.live.player.state.totals.generated >= {generated}")
+
+    def ids(self, selector):
+        return self.browser.run(f"[...document.querySelectorAll('{selector} .chip')].map(c => Number(c.dataset.id))")
+
+    def generated(self):
+        return self.browser.run("orrery.page.live?.player.state.totals.generated ?? 0")
+
+    def test_chips_are_the_token_ids(self):
+        before = self.generated()
+        answer = self.server.complete("你好 🪐, said the fox", 12, temperature=0.7, seed=3, return_token_ids=True,
+                                      ignore_eos=True)["choices"][0]
+        self.caught_up(before + 12)
+        self.assertEqual(self.ids("#prompt-chips"), answer["prompt_token_ids"])
+        # The last token drawn never goes into the model.
+        self.assertEqual(self.ids("#context-chips"), answer["prompt_token_ids"] + answer["token_ids"][:-1])
+        shown = self.browser.run("document.querySelector('#text').innerText")
+        self.assertIn(answer["text"].strip(), shown)
+
+    def test_bars_are_the_probabilities(self):
+        before = self.generated()
+        answer = self.server.complete("Once upon a time there was a", 5, temperature=1, seed=11, logprobs=8,
+                                      return_token_ids=True, ignore_eos=True)["choices"][0]
+        self.caught_up(before + 5)
+        bars = self.browser.run("""[...document.querySelectorAll('.bar')].filter(b => b.style.visibility !== 'hidden')
+            .map(b => [b.dataset.token, Number(b.dataset.probability), b.classList.contains('won')])""")
+        top = sorted(answer["logprobs"]["top_logprobs"][-1].values(), reverse=True)
+        for (_, probability, _), logprob in zip(bars[:7], top):
+            self.assertTrue(math.isclose(math.log(probability), logprob, abs_tol=2e-4), (probability, logprob))
+        won = [int(token) for token, _, is_won in bars if is_won]
+        if won:
+            self.assertEqual(won, answer["token_ids"][-1:])
+        widths = self.browser.run("""[...document.querySelectorAll('.bar')].filter(b => b.style.visibility !== 'hidden')
+            .map(b => parseFloat(b.querySelector('.track span').style.width))""")
+        for width, (_, probability, _) in zip(widths, bars):
+            self.assertAlmostEqual(width, 100 * probability / bars[0][1], delta=0.02)
+
+    def test_the_needle_falls_on_the_token_drawn(self):
+        before = self.generated()
+        self.server.complete("The king said to the", 4, temperature=1, top_k=6, seed=5, ignore_eos=True)
+        self.caught_up(before + 4)
+        time.sleep(0.5)  # the needle's way
+        place = self.browser.run("""(() => { const w = document.querySelector('#strip .won').getBoundingClientRect();
+            const n = document.querySelector('#needle').getBoundingClientRect();
+            return [w.left, n.left, w.right]; })()""")
+        self.assertLessEqual(place[0] - 1.5, place[1])
+        self.assertLessEqual(place[1], place[2] + 1.5)
+
+    def test_the_grid_fills_as_the_metric_says(self):
+        before = self.generated()
+        threads = [threading.Thread(target=self.server.complete, args=(f"Tale {k}. There was a king who", 90),
+                                    kwargs={"ignore_eos": True}) for k in range(10)]
+        for thread in threads:
+            thread.start()
+        samples = []
+        while any(thread.is_alive() for thread in threads):
+            samples.append(round(self.server.metric("vllm:kv_cache_usage_perc") * 48))
+        self.caught_up(before + 900)
+        self.assertEqual(self.server.metric("vllm:kv_cache_usage_perc"), 0)
+        self.assertEqual(self.browser.run("orrery.counts().used"), 0)
+        # What the page counts, event by event, passes through each of the metric's values in their order.
+        used = self.browser.run("""(async () => { const { Player } = await import('/live/player.js');
+            const { blockCounts } = await import('/live/state.js'); const live = orrery.page.live.player;
+            const p = new Player(live.metadata); p.append(live.events.slice(0, live.restoring), true);
+            p.append(live.events.slice(live.restoring)); const out = [];
+            while (!p.atEnd) { p.stepOn('step'); out.push(blockCounts(p.state).used); } return out; })()""")
+        changes = [v for i, v in enumerate(samples) if i == 0 or v != samples[i - 1]]
+        self.assertGreater(len(set(samples)), 3, "the run was too short to see anything")
+        at = 0
+        for value in changes:
+            while at < len(used) and used[at] != value:
+                at += 1
+            self.assertLess(at, len(used), f"the metric's {changes} among the page's {used}")
+
+    def test_reasons_are_those_of_the_log(self):
+        before = self.generated()
+        threads = [threading.Thread(target=self.server.complete, args=(f"Land {k}. Once upon a time there lived", 40),
+                                    kwargs={"ignore_eos": True}) for k in range(14)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.caught_up(before + 14 * 40)
+        _, events = events_of(self.server.get("/live/snapshot"))
+        logged = [[struct.unpack_from("<Q", e)[0], struct.unpack_from("<I", e, 8)[0], REASONS[e[13]]]
+                  for e in events if e[12] == WAITING]
+        shown = self.browser.run("""orrery.page.live.player.state.steps.flatMap(s => s.marks
+            .filter(m => m.what === 'waiting').map(m => [s.step, m.request, m.reason]))""")
+        self.assertGreater(len(logged), 0)
+        self.assertEqual(sorted(map(tuple, shown)), sorted(map(tuple, logged)))
+        said = self.browser.run(f"""orrery.timeline.describe(orrery.page.live.player.state.requests.get({logged[0][1]}),
+            orrery.page.live.player.state.steps.find(s => s.step === {logged[0][0]}))""")
+        self.assertIn("waits", said)
+
+    def test_saved_and_reopened_it_is_the_same_picture(self):
+        before = self.generated()
+        self.server.complete("Once upon a time", 20, ignore_eos=True)
+        self.caught_up(before + 20)
+        same = self.browser.run("""(async () => {
+            const picture = () => { const s = orrery.page.view.player.state; return JSON.stringify({
+                users: [...s.users], cached: [...s.cached], step: s.step, clock: s.clockUs,
+                text: document.querySelector('#text').innerText, steps: s.steps.slice(-40),
+                requests: [...s.requests.values()].map(r => [r.id, r.status, r.output, r.endReason]) }); };
+            const first = picture();
+            orrery.openBuffer(orrery.recording().buffer, 'again.orrery');
+            orrery.page.view.player.seek(orrery.page.view.player.length);
+            orrery.loop.reset(orrery.page.view.player.state);
+            const second = picture();
+            const kind = orrery.page.view.kind;
+            orrery.goLive();
+            return [kind, first === second, first.length > 500, first, second];
+        })()""")
+        self.assertEqual(same[0], "file")
+        self.assertTrue(same[2])
+        self.assertEqual(json.loads(same[3]), json.loads(same[4]))
+
+    def test_one_html_page_replays_it_without_a_server(self):
+        self.browser.wait("orrery.page.live.player.length > 0")
+        html, text = self.browser.run("(async () => [await orrery.html(), orrery.page.view.player.length])()")
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "replay.html")
+            with open(path, "w") as file:
+                file.write(html)
+            with Chromium() as other:
+                other.open("file://" + path)
+                self.assertEqual(other.run("orrery.page.view.player.length"), text)
+                other.run("orrery.page.view.player.seek(orrery.page.view.player.length)")
+                self.assertEqual(other.problems(), [])
+                self.assertEqual([u for u in other.requests() if u.startswith("http")], [])
+
+    def test_keys_work(self):
+        press = self.browser.press
+        theme = "document.documentElement.dataset.theme"
+        self.assertEqual(self.browser.run(theme), "dark")
+        press("d", "KeyD")
+        self.assertEqual(self.browser.run(theme), "paper")
+        press("d", "KeyD")
+        press("l", "KeyL")
+        self.assertEqual(self.browser.run("document.documentElement.lang"), "zh")
+        press("l", "KeyL")
+        press(" ", "Space")
+        self.assertFalse(self.browser.run("orrery.page.view.player.playing"))
+        press("End")
+        self.assertTrue(self.browser.run("orrery.page.view.player.playing"))
+        press("t", "KeyT")
+        self.assertTrue(self.browser.run("orrery.tour.running"))
+        press("ArrowRight")
+        self.assertEqual(self.browser.run("orrery.tour.at"), 1)
+        press("Escape")
+        self.assertFalse(self.browser.run("orrery.tour.running"))
+        press("End")
+
+    def test_both_languages_say_everything(self):
+        missing = self.browser.run("""(async () => { const { setLanguage, say, words } = await import('/live/words.js');
+            return words().filter(([key, en, zh]) => en === undefined || zh === undefined).map(([key]) => key); })()""")
+        self.assertEqual(missing, [])
+
+    def test_scenes_send_real_requests(self):
+        for scene, count in (("sceneOne", 1), ("sceneShared", 6), ("sceneLong", 7)):
+            before = self.browser.run("orrery.page.live.player.state.totals.finished")
+            self.browser.run(f"document.querySelector('[data-scene={scene}]').click(); orrery.page.live.player.pace = 0")
+            self.browser.wait(f"orrery.page.live.player.pace = 0, orrery.page.live.player.state.totals.finished >= {before + count}")
+            self.assertEqual(self.browser.run("document.getElementById('rail-note').hasAttribute('data-bad')"), False)
+        self.browser.run("orrery.goLive()")
+
+    def test_zz_no_request_leaves_the_server_and_nothing_fails(self):
+        self.assertEqual([u for u in self.browser.requests()
+                          if not u.startswith((self.server.url + "/", "blob:" + self.server.url, "data:", "about:"))], [])
+        self.assertEqual(self.browser.problems(), [])
+
+
+class HiddenText(unittest.TestCase):
+    def test_off_hides_ids_and_texts(self):
+        with Server(BINARY, [*SMALL, "--live-text", "off"]) as server, Chromium() as browser:
+            browser.open(server.url + "/?lang=en", until="!!window.orrery?.page.live")
+            browser.wait("orrery.page.connected")
+            server.complete("A secret that nobody may see", 6, ignore_eos=True)
+            browser.wait(f"{CAUGHT_UP} && orrery.page.live.player.state.totals.generated >= 6")
+            self.assertEqual(browser.run("[...new Set([...orrery.page.live.player.state.requests.values()].flatMap("
+                                         "r => r.prompt.concat(r.output)))]"), [-1])
+            self.assertNotIn("secret", browser.run("document.body.innerText"))
+            self.assertEqual(browser.problems(), [])
+
+
+class Frames(unittest.TestCase):
+    def test_a_large_engine_is_drawn_within_a_frame(self):
+        """256 requests and 8,192 blocks: what one frame's drawing takes, without the browser's own compositing."""
+        with Server(BINARY, SMALL) as server, Chromium() as browser:
+            browser.open(server.url + "/?lang=en&live=off")
+            times = browser.run("""(async () => {
+                const { initialState } = await import('/live/state.js');
+                const s = initialState({ num_blocks: 8192, block_size: 16, max_num_batched_tokens: 2048 });
+                for (let id = 1; id <= 256; ++id) {
+                  const table = Array.from({ length: 28 }, (_, k) => (id - 1) * 28 + k);
+                  for (const b of table) { s.owner[b] = id; s.users[b] = 1; }
+                  s.requests.set(id, { id, status: 'running', prompt: [], output: [], promptLength: 400, computed: 440, table,
+                    arrivedStep: 0, finishedStep: -1, wait: null });
+                }
+                for (let b = 7168; b < 8000; ++b) { s.cached[b] = 1; s.freedAt[b] = b; s.owner[b] = b % 256; }
+                for (let k = 0; k < 200; ++k) s.steps.push({ step: k + 1, tokens: 256, running: 256, waiting: 0, timed: [1, 1, 1, 1],
+                  startUs: k, marks: Array.from({ length: 256 }, (_, r) => ({ request: r + 1, what: 'decode', a: 0, b: 1, reason: '' })) });
+                s.step = 200;
+                orrery.pause(false);
+                const times = [];
+                for (let k = 0; k < 120; ++k) {
+                  const t = performance.now();
+                  orrery.blocks.draw(s, 0, t);
+                  orrery.timeline.draw(s, 0);
+                  times.push(performance.now() - t);
+                  await new Promise(requestAnimationFrame);
+                }
+                return times.sort((a, b) => a - b);
+            })()""", timeout=120)
+            p95 = times[int(len(times) * 0.95)]
+            print(f"drawing 8,192 blocks and 256 requests: median {times[len(times) // 2]:.1f} ms, 95 % within {p95:.1f} ms")
+            self.assertLess(times[len(times) // 2], 16.7)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        BINARY = sys.argv.pop(1)
+    unittest.main(verbosity=2)
