@@ -19,6 +19,7 @@ struct Answer {
 struct Happened {
   int64_t preemptions = 0;
   int64_t cached_tokens = 0;
+  int64_t forks = 0;
 };
 
 std::vector<int32_t> random_ids(std::mt19937& random, size_t count, int64_t vocab) {
@@ -44,15 +45,17 @@ GenerationRequest random_request(std::mt19937& random, uint32_t id, int64_t voca
   return r;
 }
 
-// Counts the tokens that were found in the prefix cache.
+// Counts the tokens that were found in the prefix cache, and sequences that share another's blocks.
 class CountHits final : public trace::TraceWriter {
  public:
   CountHits() { num_readers_ = 1; }
   int64_t cached_tokens = 0;
+  int64_t forks = 0;
 
  private:
   void append(const trace::Event& event) override {
     if (event.kind == trace::EventKind::kAdmitted) cached_tokens += event.value[0];
+    if (event.kind == trace::EventKind::kForked && event.value[2] > 0) ++forks;
   }
 };
 
@@ -93,6 +96,7 @@ std::map<uint32_t, Answer> run(const model::Model& model, kernels::Kernels& kern
   } while (next < requests.size() || (*engine)->scheduler().has_unfinished());
   if (happened != nullptr) happened->preemptions += (*engine)->scheduler().num_preemptions();
   if (happened != nullptr) happened->cached_tokens += trace.cached_tokens;
+  if (happened != nullptr) happened->forks += trace.forks;
   EXPECT_EQ((*engine)->scheduler().kv().usage().used, 0) << "blocks leak";
   EXPECT_TRUE((*engine)->scheduler().kv().check_integrity().ok());
   return answers;
@@ -118,8 +122,40 @@ SchedulerOptions options_with(int32_t num_blocks, int32_t budget, int32_t max_nu
 
 class EngineCompany : public testing::TestWithParam<std::string> {};
 
+struct Mix {
+  std::string name;
+  SchedulerOptions options;
+  size_t arrivals_per_step = 0;
+  std::map<uint32_t, size_t> aborted = {};
+  bool forks = false;
+  bool one_thread = false;
+};
+
+std::vector<Mix> mixes() {
+  SchedulerOptions priority = options_with(30, 48, 8);
+  priority.policy = PolicyKind::kPriority;
+  SchedulerOptions cacheless = options_with(64, 64, 16);
+  cacheless.kv.enable_prefix_caching = false;
+  return {
+      {"all at once, ample", options_with(200, 512, 16), 14},
+      {"small chunks", options_with(200, 16, 16), 3, {}, false, true},
+      {"few blocks: preemptions", options_with(12, 64, 8), 14},
+      {"priority", priority, 2, {}, false, true},
+      {"no prefix cache", cacheless, 5},
+      {"neighbours aborted", options_with(24, 40, 8), 4, {{10, 1}, {50, 2}, {90, 3}}},
+      {"forks", options_with(200, 64, 16), 3, {}, true},
+      {"forks, few blocks, one aborted", options_with(14, 48, 6), 4, {{31, 2}}, true, true},
+      {"forks without prefix cache", cacheless, 2, {}, true},
+  };
+}
+
+// Sequences beside the first that a request has in a mix with forks.
+int32_t num_forks(uint32_t id) { return static_cast<int32_t>(id / 10 % 3); }
+
 TEST_P(EngineCompany, NeverChangesAnAnswer) {
-  const auto kernels = make_kernels_for_test(usable_tables().back(), 2);
+  const std::string table = usable_tables().back();
+  const auto kernels = make_kernels_for_test(table, 2);
+  const auto one_thread = make_kernels_for_test(table, 1);
   const LoadedModel loaded = load_for_test(golden_models_dir() + "/" + GetParam(), 256, *kernels);
   ASSERT_NE(loaded.model, nullptr);
   const int64_t vocab = loaded.model->config().vocab_size;
@@ -128,33 +164,25 @@ TEST_P(EngineCompany, NeverChangesAnAnswer) {
     std::mt19937 random(seed);
     const auto prefix = random_ids(random, 40, vocab);
     std::vector<GenerationRequest> requests;
-    for (uint32_t id = 1; id <= 14; ++id)
+    for (uint32_t id = 10; id <= 140; id += 10)
       requests.push_back(random_request(random, id, vocab, prefix));
     std::map<uint32_t, Answer> solo;
     for (const GenerationRequest& request : requests) {
-      solo[request.request.id] =
-          run(*loaded.model, *kernels, options_with(64, 256, 8), {request}, 1)[request.request.id];
+      for (int32_t i = 0; i <= num_forks(request.request.id); ++i) {
+        GenerationRequest alone = request;
+        alone.request.id += static_cast<uint32_t>(i);
+        alone.seed = sequence_seed(request.seed, i);
+        solo[alone.request.id] =
+            run(*loaded.model, *kernels, options_with(64, 256, 8), {alone}, 1)[alone.request.id];
+      }
     }
-    struct Mix {
-      std::string name;
-      SchedulerOptions options;
-      size_t arrivals_per_step;
-      std::map<uint32_t, size_t> aborted;
-    };
-    SchedulerOptions priority = options_with(30, 48, 8);
-    priority.policy = PolicyKind::kPriority;
-    SchedulerOptions cacheless = options_with(64, 64, 16);
-    cacheless.kv.enable_prefix_caching = false;
-    for (const Mix& mix :
-         {Mix{"all at once, ample", options_with(200, 512, 16), 14, {}},
-          Mix{"small chunks", options_with(200, 16, 16), 3, {}},
-          Mix{"few blocks: preemptions", options_with(12, 64, 8), 14, {}},
-          Mix{"priority", priority, 2, {}}, Mix{"no prefix cache", cacheless, 5, {}},
-          Mix{"neighbours aborted", options_with(24, 40, 8), 4, {{2, 1}, {5, 2}, {9, 3}}}}) {
-      const auto answers = run(*loaded.model, *kernels, mix.options, requests,
-                               mix.arrivals_per_step, mix.aborted, &happened);
+    for (const Mix& mix : mixes()) {
+      std::vector<GenerationRequest> asked = requests;
+      for (GenerationRequest& r : asked) r.n = mix.forks ? 1 + num_forks(r.request.id) : 1;
+      const auto answers = run(*loaded.model, mix.one_thread ? *one_thread : *kernels, mix.options,
+                               asked, mix.arrivals_per_step, mix.aborted, &happened);
       for (const auto& [id, answer] : solo) {
-        if (mix.aborted.contains(id)) continue;
+        if (mix.aborted.contains(id) || (id % 10 != 0 && !mix.forks)) continue;
         expect_same(answers.at(id), answer,
                     GetParam() + ", " + mix.name + ", seed " + std::to_string(seed) + ", request " +
                         std::to_string(id));
@@ -166,6 +194,7 @@ TEST_P(EngineCompany, NeverChangesAnAnswer) {
     EXPECT_GT(happened.preemptions, 0);
   }
   EXPECT_GT(happened.cached_tokens, 0);
+  EXPECT_GT(happened.forks, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Checkpoints, EngineCompany, testing::Values("llama3", "mistral", "qwen3"),
@@ -216,6 +245,38 @@ TEST(Engine, OneRequestsFaultIsNotAnothers) {
   EXPECT_FALSE(answers.contains(2));
   EXPECT_EQ(answers[1].tokens, expected.at(1).tokens);
   EXPECT_EQ(answers[3].tokens, expected.at(3).tokens);
+}
+
+// Between two steps, whatever the request is doing: waiting, in the middle of its prompt, before
+// and after it is forked.
+TEST(Engine, AnAbortFreesEveryBlockBeforeTheNextStep) {
+  const auto kernels = make_kernels_for_test(usable_tables().back(), 1);
+  const LoadedModel loaded = load_for_test(golden_models_dir() + "/llama3", 256, *kernels);
+  ASSERT_NE(loaded.model, nullptr);
+  for (int steps_before = 0; steps_before < 8; ++steps_before) {
+    trace::NoTrace trace;
+    const auto engine =
+        Engine::create(*loaded.model, *kernels, {options_with(64, 16, 8), DType::kBF16}, trace);
+    ASSERT_TRUE(engine.ok());
+    GenerationRequest request;
+    request.request.id = 1;
+    request.request.prompt_token_ids.assign(50, 3);
+    request.request.max_tokens = 100;
+    request.ignore_eos = true;
+    request.n = 3;
+    int num_aborted = 0;
+    ASSERT_TRUE((*engine)
+                    ->add_request(request,
+                                  [&](const TokenEvent& event) {
+                                    num_aborted += event.finish_reason == FinishReason::kAborted;
+                                  })
+                    .ok());
+    for (int step = 0; step < steps_before; ++step) (*engine)->step();
+    for (const uint32_t id : {1U, 2U, 3U}) (*engine)->abort(id);
+    EXPECT_EQ((*engine)->scheduler().kv().usage().used, 0) << steps_before;
+    EXPECT_EQ(num_aborted, 3) << steps_before;
+    EXPECT_FALSE((*engine)->step());
+  }
 }
 
 TEST(Engine, IdsOutsideTheVocabularyAreRefusedAtTheDoor) {
