@@ -6,7 +6,7 @@ SECONDS ?= 60
 PROMPT ?= Once upon a time
 export JOBS
 
-.PHONY: build demo test bench lint asan tsan fuzz clean help
+.PHONY: build demo serve test test-clients reliability bench lint asan tsan fuzz clean help
 .DEFAULT_GOAL := build
 
 build: ## leave the program in build/orrery
@@ -15,10 +15,20 @@ build: ## leave the program in build/orrery
 demo: build ## install what is missing, build, generate text from the embedded model
 	@echo "== build/orrery run demo -p '$(PROMPT)' --temperature 0.7 --top-k 40 --seed 1"
 	@build/orrery run demo -p '$(PROMPT)' --max-tokens 120 --temperature 0.7 --top-k 40 --seed 1
+	@echo "== make serve opens it to clients, with a page that shows it at work"
+
+serve: build ## OpenAI-compatible server and live page at http://127.0.0.1:8000
+	@build/orrery serve demo
 
 test: ## install what is missing, build, run the whole test suite
 	@tools/build.sh release
 	@tools/run_tests.sh build
+
+test-clients: build ## the server with real clients: openai SDK, LangChain, curl, lm-eval's requests (needs PyPI)
+	@tests/server/clients/run.sh build/orrery
+
+reliability: build ## thousands of connections and streams, signals, kills, memory over time
+	@tests/server/reliability.py build/orrery
 
 bench: build ## prefill and decode speed beside this machine's limits
 	@build/orrery bench latency
@@ -42,4 +52,4 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 22

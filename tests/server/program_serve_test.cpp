@@ -1,0 +1,190 @@
+// `orrery serve` as a process: signals, --config, systemd, an address in use.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <fstream>
+#include <regex>
+
+#include "http_client_for_tests.h"
+
+namespace orrery::server {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+// A running `orrery serve`; killed with the object.
+class ServeProcess {
+ public:
+  explicit ServeProcess(std::vector<std::string> flags, std::vector<std::string> environment = {}) {
+    flags.insert(flags.begin(), {ORRERY_BINARY, "serve"});
+    std::vector<char*> argv;
+    for (std::string& flag : flags) argv.push_back(flag.data());
+    argv.push_back(nullptr);
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      for (std::string& variable : environment) ::putenv(variable.data());
+      ::dup2(ends[1], STDERR_FILENO);
+      ::execv(ORRERY_BINARY, argv.data());
+      ::_exit(127);
+    }
+    ::close(ends[1]);
+    stderr_ = ends[0];
+  }
+  ~ServeProcess() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+    ::close(stderr_);
+  }
+  // Once it serves, its port; 0 if it ended instead.
+  int port() {
+    std::smatch found;
+    const std::regex serving("serving .* at http://[^\n]*:([0-9]+)[;\n]");
+    while (!std::regex_search(output_, found, serving)) {
+      if (!read_more()) return 0;
+    }
+    return std::stoi(found[1]);
+  }
+  void signal(int number) { ::kill(pid_, number); }
+  // Its exit code, 128 + n after signal n.
+  int wait() {
+    while (read_more()) {
+    }
+    int status = 0;
+    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  bool read_more() {
+    char bytes[1000];
+    const ssize_t n = ::read(stderr_, bytes, sizeof bytes);
+    if (n > 0) output_.append(bytes, static_cast<size_t>(n));
+    return n > 0;
+  }
+  const std::string& output() const { return output_; }
+
+ private:
+  pid_t pid_ = -1;
+  int stderr_ = -1;
+  std::string output_;
+};
+
+const std::string kLongStream =
+    R"({"model":"demo","prompt":"Once","max_tokens":400,"ignore_eos":true,"stream":true})";
+
+TEST(Serve, FinishesItsStreamsAfterSigterm) {
+  ServeProcess serve({"--port", "0", "--threads", "1"});
+  const int port = serve.port();
+  ASSERT_GT(port, 0) << serve.output();
+  TestClient client(port);
+  client.send(http_request("POST", "/v1/completions", kLongStream));
+  ASSERT_GT(client.receive_bytes(500), 0u);
+  serve.signal(SIGTERM);
+  const TestResponse response = client.response();
+  EXPECT_TRUE(response.complete);
+  EXPECT_THAT(response.body, HasSubstr("[DONE]"));
+  EXPECT_EQ(serve.wait(), 0) << serve.output();
+}
+
+TEST(Serve, EndsAtOnceAfterTheSecondSignal) {
+  ServeProcess serve({"--port", "0", "--threads", "1"});
+  const int port = serve.port();
+  ASSERT_GT(port, 0) << serve.output();
+  TestClient client(port);
+  client.send(http_request("POST", "/v1/completions", kLongStream));
+  ASSERT_GT(client.receive_bytes(500), 0u);
+  serve.signal(SIGTERM);
+  while (serve.output().find("stopping") == std::string::npos && serve.read_more()) {
+  }
+  serve.signal(SIGTERM);
+  EXPECT_EQ(serve.wait(), 128 + SIGTERM);
+  EXPECT_FALSE(client.response().complete);
+}
+
+TEST(Serve, SaysAtOnceThatItsAddressIsTaken) {
+  ServeProcess first({"--port", "0"});
+  const int port = first.port();
+  ASSERT_GT(port, 0);
+  ServeProcess second({"--port", std::to_string(port)});
+  EXPECT_EQ(second.wait(), 1);
+  EXPECT_THAT(second.output(), HasSubstr(std::to_string(port)));
+}
+
+TEST(Serve, TakesItsFlagsFromAFileAndTheCommandLineBeforeIt) {
+  const std::string path = testing::TempDir() + "orrery-serve.yaml";
+  std::ofstream(path) << "port: 1\nserved_model_name: [first, second]\nmax-num-seqs: 8\n"
+                         "enable-prefix-caching: false\n";
+  ServeProcess serve({"--config", path, "--port", "0"});
+  const int port = serve.port();
+  ASSERT_GT(port, 0) << serve.output();
+  const Json models = ask(port, "GET", "/v1/models").json();
+  EXPECT_EQ(models["data"][0]["id"], "first");
+  EXPECT_EQ(models["data"][1]["id"], "second");
+  EXPECT_THAT(ask(port, "GET", "/metrics").body, HasSubstr("enable_prefix_caching=\"False\""));
+
+  std::ofstream(path) << "max-num-seq: 8\n";
+  ServeProcess misspelt({"--config", path});
+  EXPECT_EQ(misspelt.wait(), 2);
+  EXPECT_THAT(misspelt.output(),
+              HasSubstr(":1: max-num-seq: unknown setting; did you mean max-num-seqs?"));
+  std::ofstream(path) << "a: [\n";
+  ServeProcess malformed({"--config", path});
+  EXPECT_EQ(malformed.wait(), 2);
+}
+
+TEST(Serve, TellsSystemdWhenItIsReadyAndWhenItStops) {
+  const std::string path = testing::TempDir() + "orrery-notify.sock";
+  ::unlink(path.c_str());
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ServeProcess serve({"--port", "0"}, {"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=100000"});
+  const auto next = [&] {
+    char bytes[100];
+    const ssize_t n = ::recv(fd, bytes, sizeof bytes, 0);
+    return std::string(bytes, static_cast<size_t>(std::max<ssize_t>(n, 0)));
+  };
+  EXPECT_EQ(next(), "READY=1");
+  EXPECT_EQ(next(), "WATCHDOG=1");
+  serve.signal(SIGTERM);
+  std::string last;
+  while ((last = next()) == "WATCHDOG=1") {
+  }
+  EXPECT_EQ(last, "STOPPING=1");
+  EXPECT_EQ(serve.wait(), 0);
+  ::close(fd);
+}
+
+TEST(Serve, ShowsItsPageToThisMachineOnly) {
+  ServeProcess serve({"--port", "0"});
+  const int port = serve.port();
+  ASSERT_GT(port, 0);
+  const auto with_host = [&](std::string_view host) {
+    TestClient client(port);
+    client.send(fmt::format("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", host));
+    return client.response();
+  };
+  const TestResponse page = with_host(fmt::format("localhost:{}", port));
+  EXPECT_EQ(page.status, 200);
+  EXPECT_THAT(page.headers.at("content-security-policy"), HasSubstr("default-src 'self'"));
+  EXPECT_EQ(with_host("127.0.0.1").status, 200);
+  for (const char* host : {"page.example", "127.0.0.1.page.example", "localhost.page.example"}) {
+    EXPECT_EQ(with_host(host).status, 403) << host;
+  }
+  ServeProcess open({"--host", "0.0.0.0", "--port", "0"});
+  const int open_port = open.port();
+  ASSERT_GT(open_port, 0);
+  EXPECT_EQ(ask(open_port, "GET", "/").status, 404);
+  EXPECT_EQ(ask(open_port, "GET", "/health").status, 200);
+}
+
+}  // namespace
+}  // namespace orrery::server
