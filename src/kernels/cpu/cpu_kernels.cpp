@@ -23,6 +23,7 @@ constexpr int kMaxThreads = 1024;
 // and more while the panels pass; unpacking a panel costs some 4 % of what 192 rows then do with
 // it.
 constexpr int64_t kRowBlock = 192;
+static_assert(kRowBlock % kRoundedTile == 0);
 // Panels of a task of many rows, which use the chunk of x in the cache one after the other.
 constexpr int64_t kPanelBlock = 8;
 
@@ -181,7 +182,7 @@ class CpuKernels : public Kernels {
     }
     const RoundedRows out{rounded_.data(), rounded_scales_.data(), rounded_sums_.data()};
     for_rows(x, 0.2, [&](int64_t begin, int64_t end) {
-      table_.round_rows(x.f32().data(), k, begin, end, out);
+      table_.round_rows(x.f32().data(), rows, k, begin, end, out);
     });
     return out;
   }

@@ -36,7 +36,6 @@ constexpr int kTileRows = 12;
 constexpr int kTileVectors = 2;
 constexpr int kTileItems = 12;  // of attention: 12 chains cover two FMAs a cycle with latency 4
 constexpr bool kOneRowInRegisters = true;
-constexpr int kIntTileRows = 8;  // of a matmul with integers: × 16 outputs
 
 ORRERY_INLINE F16 zero() { return {_mm512_setzero_ps()}; }
 ORRERY_INLINE F16 broadcast(float x) { return {_mm512_set1_ps(x)}; }
@@ -121,6 +120,7 @@ ORRERY_INLINE int32_t sum_ints(I16 a) {
   return _mm_cvtsi128_si32(_mm_add_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
 }
 ORRERY_INLINE I16 madd_words(I16 a, I16 b) { return {_mm512_madd_epi16(a.v, b.v)}; }
+ORRERY_INLINE I16 add_in_place(I16 a, I16 b) { return add_ints(a, b); }
 ORRERY_INLINE I16 splat_pair(const int16_t* p) {
   int32_t pair;
   __builtin_memcpy(&pair, p, sizeof(pair));

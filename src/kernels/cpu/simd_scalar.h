@@ -23,7 +23,6 @@ constexpr int kTileRows = 2;
 constexpr int kTileVectors = 1;
 constexpr int kTileItems = 2;
 constexpr bool kOneRowInRegisters = false;  // there are none
-constexpr int kIntTileRows = 2;
 
 // Calls, not inlined: sixteen lanes unrolled at every use would take the compiler minutes, and a
 // call costs little beside sixteen calls of fmaf.
@@ -155,6 +154,8 @@ ORRERY_LANES I16 madd_words(const I16& a, const I16& b) {
     return static_cast<uint32_t>(low(a.v[i]) * low(b.v[i]) + low(a.v[i] >> 16) * low(b.v[i] >> 16));
   });
 }
+// add_ints; a hint where the compiler needs one.
+ORRERY_LANES I16 add_in_place(const I16& a, const I16& b) { return add_ints(a, b); }
 ORRERY_LANES I16 splat_pair(const int16_t* p) {  // p[0] | p[1] << 16
   uint32_t pair;
   __builtin_memcpy(&pair, p, sizeof(pair));

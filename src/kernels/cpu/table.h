@@ -30,11 +30,15 @@ namespace orrery::kernels::cpu {
 constexpr int64_t kMatmulChunk = 256;
 constexpr int64_t kMatmulScratchFloats = kMatmulChunk * 32;
 
-// Rows rounded to integers (activations.h).
+// Rows rounded to integers (activations.h), in tiles of kRoundedTile rows r (the last has what is
+// left), so that a tile reads one piece of memory front to back; a tile of rows from t on begins at
+// element t · k of q, and likewise of the others.
+constexpr int64_t kRoundedTile = 4;
 struct RoundedRows {
-  int16_t* q;     // [T][k], of each four inputs 0, 2, 1, 3: pairs for 16-bit multiply-adds
-  float* scale;   // [T][k / 32]
-  int32_t* sums;  // [T][k / 16] of q
+  int16_t* q;     // [T / r][k / 2][r][2]: pairs of inputs for 16-bit multiply-adds, of each four
+                  // inputs 0 and 2, then 1 and 3
+  float* scale;   // [T / r][k / 32][r]
+  int32_t* sums;  // [T / r][k / 16][r] of q
 };
 
 // out[t, n] for the rows and panels given (kernels.h: matmul).
@@ -77,8 +81,8 @@ struct CpuTable {
   int fp32_flops_per_burn;  // of one iteration of burn
 
   void (*matmul)(const MatmulTask& task);
-  // Rows row_begin .. row_end − 1 of x [T][k], k a multiple of 32, to the same rows of `out`.
-  void (*round_rows)(const float* x, int64_t k, int64_t row_begin, int64_t row_end,
+  // Rows row_begin .. row_end − 1 of x [rows][k], k a multiple of 32, to the same rows of `out`.
+  void (*round_rows)(const float* x, int64_t rows, int64_t k, int64_t row_begin, int64_t row_end,
                      const RoundedRows& out);
   // out may be x. [rows][cols]
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t cols,
