@@ -143,12 +143,14 @@ Status BatchOutput::recover() {
 
 Status BatchOutput::take(std::string_view line, int64_t number) {
   const std::string where = fmt::format("{}: line {}", path_, number);
-  ASSIGN_OR_RETURN(const OrderedJson json, parse_ordered_json(line, where));
-  const bool is_result = json.is_object() && json.contains("id") && json.contains("custom_id") &&
-                         json.contains("response") && json.contains("error");
+  const auto parsed = parse_ordered_json(line, where);
+  const bool is_result = parsed.ok() && parsed->is_object() && parsed->contains("id") &&
+                         parsed->contains("custom_id") && parsed->contains("response") &&
+                         parsed->contains("error");
   if (!is_result) return malformed("{}: expected the result of a batch, got something else", where);
+  const OrderedJson& json = *parsed;
   const std::string custom_id = text_of(json, "custom_id");
-  const OrderedJson& error = json["error"];
+  const OrderedJson& error = json.at("error");
   const bool repeats = error.is_object() && text_of(error, "code") == BatchLine::kDuplicate;
   if (custom_id.empty() || repeats) {
     done_lines_.insert(number_of(text_of(json, "id")));

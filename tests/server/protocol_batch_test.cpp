@@ -26,6 +26,12 @@ std::string read_all(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+size_t size_of(const std::string& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? 0 : static_cast<size_t>(size);
+}
+
 class BatchCommand : public testing::Test {
  protected:
   BatchCommand()
@@ -146,26 +152,33 @@ TEST_F(BatchCommand, SurvivesBeingKilledAtRandomMoments) {
   }
   input.close();
   const std::string calm = base_ + ".calm";
-  const auto begin = std::chrono::steady_clock::now();
   ASSERT_EQ(finish(start(calm)), 0) << read_all(base_ + ".err");
-  const auto whole = std::chrono::steady_clock::now() - begin;
+  const size_t whole = std::filesystem::file_size(calm);
 
-  std::mt19937 random(20);
+  std::mt19937 random(std::random_device{}());
   std::set<size_t> sizes;
   for (int i = 0; i < kills; ++i) {
     const pid_t child = start(output_);
-    const auto share = std::uniform_int_distribution<int64_t>(20, 80)(random);
-    std::this_thread::sleep_for(whole * share / 100);
-    kill(child, SIGKILL);
-    finish(child);
-    if (std::filesystem::exists(output_)) sizes.insert(std::filesystem::file_size(output_));
+    // At some moment after so much of the output is there.
+    const size_t share = whole * static_cast<size_t>(i) / static_cast<size_t>(kills);
+    bool ended = false;
+    while (!ended && size_of(output_) <= share) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      ended = waitpid(child, nullptr, WNOHANG) != 0;
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 20'000));
+    if (!ended) {
+      kill(child, SIGKILL);
+      finish(child);
+    }
+    sizes.insert(size_of(output_));
     // What a kill within a write, or a lost page, leaves behind.
     if (i % 2 == 1) std::ofstream(output_, std::ios::app) << R"({"id":"batch_req_9","custom)";
   }
   ASSERT_EQ(run(), 0) << read_all(base_ + ".err");
   const auto expected = results(calm), got = results(output_);
   std::filesystem::remove(calm);
-  EXPECT_GE(sizes.size(), 2u) << "no kill came between two results";
+  EXPECT_GE(sizes.size(), 3u) << "no kill came between two results";
   ASSERT_EQ(got.size(), expected.size());
   for (const auto& [id, result] : expected) {
     ASSERT_TRUE(got.contains(id)) << id;
