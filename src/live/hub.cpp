@@ -184,6 +184,22 @@ class Hub::Impl {
     return file(std::move(events), 0);
   }
 
+  Response texts(std::string_view query) const {
+    constexpr size_t kMaxIds = 1024;
+    TextTable table(options);
+    std::string_view ids = query_value(query, "ids");
+    for (size_t count = 0; !ids.empty(); ++count) {
+      const size_t end = std::min(ids.find(','), ids.size());
+      uint64_t id = 0;
+      if (count == kMaxIds || !parse_number(ids.substr(0, end), id) || id > INT32_MAX) {
+        return {400, "text/plain", fmt::format("ids: expected at most {} numbers\n", kMaxIds)};
+      }
+      table.add(static_cast<int32_t>(id));
+      ids.remove_prefix(std::min(end + 1, ids.size()));
+    }
+    return {200, "application/json", dump_json(table.take())};
+  }
+
   struct Piece {
     bool reset = false;   // `before` recreates the state
     bool at_end = false;  // there are no more for now
@@ -410,6 +426,7 @@ Hub::~Hub() { impl_->stop(); }
 Response Hub::get(std::string_view path, std::string_view query) const {
   if (path == "/live/snapshot") return impl_->snapshot();
   if (path == "/live/range") return impl_->range(query);
+  if (path == "/live/texts") return impl_->texts(query);
   constexpr std::string_view kFolder = "/live/";
   const bool file = path.substr(0, kFolder.size()) == kFolder;
   const std::string_view name = path == "/" ? "index.html" : path.substr(file ? 6 : path.size());

@@ -89,7 +89,8 @@ class Hub {
 
   // `path` without the query, which is what follows '?'. "/" is the page, "/live/<file>" its parts;
   // "/live/snapshot" everything that is kept and "/live/range?from=N&to=M" a part of it, both as
-  // files of doc/step-event-log.md. Any thread. Status 200, 400 or 404.
+  // files of doc/step-event-log.md; "/live/texts?ids=1,2,3" what a frame 'T' holds, for pages that
+  // open a recording without texts (at most 1,024 ids). Any thread. Status 200, 400 or 404.
   Response get(std::string_view path, std::string_view query) const;
 
   // GET /live/events?from=N&epoch=E&focus=R, content type application/octet-stream. All optional:

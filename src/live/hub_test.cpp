@@ -266,6 +266,21 @@ TEST(Hub, SavesWhatItKeepsAsAFileThatCanBeRead) {
   EXPECT_EQ(hub.get("/live/range", "from=x").status, 400);
 }
 
+TEST(Hub, TellsTheTextsOfIdsUnlessTheyAreHidden) {
+  trace::EventRing ring(1 << 10);
+  HubOptions options = quick();
+  const Hub open(ring, options);
+  const auto answer = parse_json(open.get("/live/texts", "ids=7,9,0").body, "texts");
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ((*answer)["texts"]["7"], "t7");
+  EXPECT_EQ((*answer)["bytes"]["9"].size(), 2u);
+  for (const char* bad : {"ids=x", "ids=1,,2", "ids=-1", "ids=99999999999"})
+    EXPECT_EQ(open.get("/live/texts", bad).status, 400) << bad;
+  options.text = LiveText::kIds;
+  const Hub hidden(ring, options);
+  EXPECT_EQ(hidden.get("/live/texts", "ids=7").body, "{}");
+}
+
 TEST(Hub, AsksForCandidatesOnlyWhileSomebodyWatches) {
   trace::EventRing ring(1 << 10);
   std::mutex mutex;

@@ -64,16 +64,21 @@ export class Blocks {
     const { g, width, height } = prepare(this.canvas);
     if (!state.numBlocks) return;
     this.layout = this.measure(width, height, state.numBlocks);
-    this.filled = filledSlots(state);
-    this.order = evictionOrder(state);
-    this.rank = new Map(this.order.map((b, k) => [b, k]));
     if (this.layout.per === 1) this.drawCells(g, state, focus);
     else this.drawCoarse(g, state);
     this.drawFlashes(g, state, now);
     this.caption(state);
   }
 
+  /** What a cell shows besides its owner. */
+  look(state) {
+    this.filled = filledSlots(state);
+    this.order = evictionOrder(state);
+    this.rank = new Map(this.order.map((b, k) => [b, k]));
+  }
+
   drawCells(g, state, focus) {
+    this.look(state);
     const { size, gap } = this.layout;
     const cell = size - gap;
     const side = Math.ceil(Math.sqrt(state.blockSize));
@@ -152,10 +157,13 @@ export class Blocks {
     g.globalAlpha = 1;
   }
 
-  /** One cell for `per` blocks: how many are used, and by whom most. */
+  /** One cell for `per` blocks: how many are used, and by whom. */
   drawCoarse(g, state) {
     const { per, cells, size, gap } = this.layout;
     const cell = size - gap;
+    const ground = new Path2D();
+    const ghosts = new Path2D();
+    const paths = new Map();  // by owner: one fill each, however many cells
     for (let c = 0; c < cells; ++c) {
       const first = c * per;
       const last = Math.min(state.numBlocks, first + per);
@@ -166,16 +174,20 @@ export class Blocks {
         if (state.users[b]) { ++used; owner = state.owner[b]; } else if (state.cached[b]) ++cached;
       }
       const { x, y } = this.place(first);
-      g.fillStyle = themeColour('--cell');
-      g.fillRect(x, y, cell, cell);
-      const part = used / (last - first);
-      if (used) { g.fillStyle = colourOf(owner); g.fillRect(x, y + cell * (1 - part), cell, cell * part); }
-      if (cached) {
-        const ghost = cached / (last - first);
-        g.fillStyle = themeColour('--line');
-        g.fillRect(x, y + cell * (1 - part - ghost), cell, cell * ghost);
-      }
+      const tall = (cell * used) / (last - first);
+      const ghost = (cell * cached) / (last - first);
+      if (tall < cell) ground.rect(x, y, cell, cell - tall);
+      if (ghost) ghosts.rect(x, y + cell - tall - ghost, cell, ghost);
+      if (!used) continue;
+      let path = paths.get(owner);
+      if (!path) paths.set(owner, path = new Path2D());
+      path.rect(x, y + cell - tall, cell, tall);
     }
+    g.fillStyle = themeColour('--cell');
+    g.fill(ground);
+    g.fillStyle = themeColour('--line');
+    g.fill(ghosts);
+    for (const [owner, path] of paths) { g.fillStyle = colourOf(owner); g.fill(path); }
   }
 
   flash(block, now) {
@@ -223,6 +235,7 @@ export class Blocks {
   /** @param {number} block */
   describe(block) {
     const s = this.state;
+    this.look(s);
     const lines = [say('block', block)];
     if (s.users[block]) {
       const r = s.requests.get(s.owner[block]);

@@ -402,10 +402,30 @@ function openBuffer(buffer, name) {
     const recording = parseFile(buffer);
     page.file = History.of('file', recording, name);
     show(page.file);
+    findTexts(page.file);
     rail.say(say('opened', name, figure(recording.events.length)));
   } catch (error) {
     rail.say(say('badFile', name, error.message), true);
   }
+}
+
+/** A recording of `orrery run` has ids only: the server knows their texts if it runs the same model. */
+async function findTexts(history) {
+  const { metadata, events } = history.player;
+  if (history.texts.known || !metadata.identity || metadata.identity !== page.live?.player.metadata.identity) return;
+  const ids = new Set();
+  for (let i = 0; i < events.length; ++i) {
+    const kind = events.kind(i);
+    const count = kind === Kind.promptTokens ? events.detail(i) : kind === Kind.sampled || kind === Kind.candidate ? 1 : 0;
+    for (let k = 0; k < count; ++k) ids.add(events.value(i, k));
+  }
+  const all = [...ids].filter((id) => id >= 0);
+  for (let at = 0; at < all.length; at += 512) {
+    const response = await fetch(`live/texts?ids=${all.slice(at, at + 512).join(',')}`, { headers: source.headers() });
+    if (!response.ok) return;
+    history.texts.add(await response.json());
+  }
+  if (page.view === history) { loop.reset(history.player.state); page.dirty = true; }
 }
 
 // ---- Keys and buttons.

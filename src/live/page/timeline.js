@@ -63,7 +63,18 @@ export class Timeline {
     this.drawBudget(g, columns);
     this.drawLabels(g, focus, pitch);
     this.drawLives(g, state, columns, pitch);
+    this.decodes = new Map();  // by request: one path, one fill
+    this.waits = new Path2D();
     for (const c of columns) this.drawStep(g, c, pitch, focus);
+    for (const [request, path] of this.decodes) {
+      g.fillStyle = colourOf(request, !focus || focus === request ? 1 : 0.8);
+      g.fill(path);
+    }
+    g.strokeStyle = themeColour('--faint');
+    g.setLineDash([2, 2]);
+    g.lineWidth = 1.4;
+    g.stroke(this.waits);
+    g.setLineDash([]);
     this.caption(state);
   }
 
@@ -114,26 +125,23 @@ export class Timeline {
     for (const m of step.marks) {
       const y = this.rowsOf.get(m.request);
       if (y === undefined) continue;
+      if (m.what === 'decode') {
+        let path = this.decodes.get(m.request);
+        if (!path) this.decodes.set(m.request, path = new Path2D());
+        dot(path, patternOf(m.request), x + NARROW / 2 - 0.5, y, Math.min(2.6, pitch * 0.3));
+        continue;
+      }
+      if (m.what === 'waiting' || m.what === 'stalled') {
+        this.waits.moveTo(x, y);
+        this.waits.lineTo(x + w - 1, y);
+        continue;
+      }
       const colour = colourOf(m.request, !focus || focus === m.request ? 1 : 0.8);
       if (m.what === 'prefill') {
         const wide = Math.max(3, Math.min(w - 1, 3 + (w - 4) * Math.min(1, m.b / Math.max(1, (budget * (w - NARROW)) / (WIDE - NARROW)))));
         g.fillStyle = colour;
         g.fillRect(x, y - tall / 2, wide, tall);
         if (patternOf(m.request) && tall > 5) this.stripe(g, x, y - tall / 2, wide, tall, patternOf(m.request));
-      } else if (m.what === 'decode') {
-        g.fillStyle = colour;
-        g.beginPath();
-        dot(g, patternOf(m.request), x + NARROW / 2 - 0.5, y, Math.min(2.6, pitch * 0.3));
-        g.fill();
-      } else if (m.what === 'waiting' || m.what === 'stalled') {
-        g.strokeStyle = themeColour('--faint');
-        g.setLineDash([2, 2]);
-        g.lineWidth = 1.4;
-        g.beginPath();
-        g.moveTo(x, y);
-        g.lineTo(x + w - 1, y);
-        g.stroke();
-        g.setLineDash([]);
       } else if (m.what === 'preempted') {
         g.fillStyle = themeColour('--alarm');
         g.beginPath();
