@@ -13,6 +13,7 @@ struct Benchmark {
 };
 constexpr Benchmark kBenchmarks[] = {{"latency", bench_latency_command},
                                      {"throughput", bench_throughput_command},
+                                     {"serve", bench_serve_command},
                                      {"ablation", bench_ablation_command}};
 
 }  // namespace
@@ -47,7 +48,7 @@ OrderedJson bench_header(const EngineOptions& options, const llm::Llm& llm,
 int bench_command(Args args) {
   if (args.empty() || args[0] == "--help" || args[0] == "-h") {
     fmt::print(
-        "usage: orrery bench {{latency|throughput|ablation}} [MODEL] [flags]   (orrery bench "
+        "usage: orrery bench {{latency|throughput|serve|ablation}} [MODEL] [flags]   (orrery bench "
         "latency "
         "--help)\n");
     return args.empty() ? kUsage : kDone;

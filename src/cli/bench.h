@@ -12,6 +12,7 @@ namespace orrery::cli {
 
 int bench_latency_command(Args args);
 int bench_throughput_command(Args args);
+int bench_serve_command(Args args);
 int bench_ablation_command(Args args);
 
 // The dtype that most of the weights have, in lower case: "bf16", "q4_k".

@@ -159,6 +159,7 @@ void Connection::answer(HttpResponse response) {
 void Connection::answer_and_close(HttpResponse response) {
   request_ = std::move(parser_->request());
   request_.body = std::string();
+  release_body();
   parser_.reset();
   input_ = std::string();
   phase_ = Phase::kHandling;
@@ -270,8 +271,12 @@ void Connection::linger() {
   read_more();
 }
 
-void Connection::release_admission() {
+void Connection::release_body() {
   core_.body_bytes_in_flight -= std::exchange(body_bytes_, 0);
+}
+
+void Connection::release_admission() {
+  release_body();
   if (!std::exchange(admitted_, false)) return;
   core_.admission.leave(request_.key);
   --core_.num_requests;

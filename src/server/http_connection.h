@@ -47,6 +47,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void finish_response();
   void linger();
   void set_deadline(std::chrono::milliseconds from_now) { deadline_ = Clock::now() + from_now; }
+  void release_body();
   void release_admission();
 
   HttpCore& core_;
