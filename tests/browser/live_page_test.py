@@ -5,6 +5,7 @@
 """
 
 import base64
+import gzip
 import json
 import math
 import os
@@ -229,6 +230,14 @@ class LivePage(unittest.TestCase):
         self.assertEqual([u for u in self.browser.requests()
                           if not u.startswith((self.server.url + "/", "blob:" + self.server.url, "data:", "about:"))], [])
         self.assertEqual(self.browser.problems(), [])
+
+
+class Size(unittest.TestCase):
+    def test_the_page_is_small(self):
+        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../src/live/page")
+        sizes = {name: len(gzip.compress(open(os.path.join(folder, name), "rb").read())) for name in os.listdir(folder)}
+        print(f"the page: {sum(sizes.values()):,} bytes compressed, the recording {sizes['idle.orrery']:,} of them")
+        self.assertLess(sum(sizes.values()), 120 << 10)
 
 
 class HiddenText(unittest.TestCase):

@@ -13,7 +13,7 @@ import time
 from chromium import Chromium
 from server import Server
 
-MOMENTS = {"one": 0.62, "many": 0.42, "shared": 0.5, "long": 0.62}
+MOMENTS = {"one": 0.62, "many": 0.72, "shared": 0.5, "long": 0.62}
 WIDTHS = (1600, 1024, 390)
 OF_THE_DOCUMENTATION = {("many", "dark", "en", 1600): "live-page", ("one", "paper", "zh", 1600): "live-page.zh",
                         ("shared", "paper", "en", 1024): "live-page-shared", ("long", "dark", "zh", 390): "live-page-narrow"}

@@ -45,10 +45,11 @@ def chapters_of(server):
     chapter("one", lambda: [send(server, "The future of AI is", 18, top_k=12, seed=4)])
     chapter("words", lambda: [send(server, "你好，世界 🪐", 8, temperature=0)])
     chapter("many", lambda: [send(server, f"Tale {k}. Once upon a time, in land number {k}, there lived a king who had a "
-                                          "daughter", 34 + (k * 7) % 17, k * 0.004, ignore_eos=True) for k in range(1, 15)])
-    chapter("shared", lambda: [send(server, STORY + q, 18, k * 0.06, seed=k) for k, q in enumerate(QUESTIONS)])
-    chapter("long", lambda: [send(server, f"Tell me, {q}", 44, k * 0.008, ignore_eos=True)
-                             for k, q in enumerate(QUESTIONS)] + [send(server, LONG * 8, 12, 0.07)])
+                                          "daughter", 30 + (k * 7) % 17, k * 0.004, ignore_eos=True) for k in range(1, 15)])
+    chapter("shared", lambda: [send(server, STORY + q, 26, 0.03 * (k > 0) + 0.006 * k, seed=k + 1,
+                                          ignore_eos=True) for k, q in enumerate(QUESTIONS)])
+    chapter("long", lambda: [send(server, f"Tell me, {q}", 38, k * 0.006, ignore_eos=True)
+                             for k, q in enumerate(QUESTIONS)] + [send(server, LONG * 8, 8, 0.05)])
     return chapters
 
 
@@ -77,18 +78,21 @@ def file_of(metadata, events):
     return out
 
 
-KIND_ARRIVED, KIND_FILTERED, KIND_CANDIDATE = 3, 19, 20
+KIND_ARRIVED, KIND_FILTERED, KIND_CANDIDATE, KIND_FINISHED = 3, 19, 20, 23
 
 
 def lean(metadata, events, chapters):
-    """Keeps sampling candidates only of the first request of each chapter, which is the one that the page shows: they
+    """Keeps sampling candidates only of the oldest request at each moment, which is the one that the page shows: they
     are most of the bytes, and a page should be small."""
     kind = [e[12] for e in events]
     request = [struct.unpack_from("<I", e, 8)[0] for e in events]
-    shown = set()
-    for chapter in chapters:
-        shown.add(next(request[i] for i in range(chapter["event"], len(events)) if kind[i] == KIND_ARRIVED))
-    keep = [k not in (KIND_FILTERED, KIND_CANDIDATE) or r in shown for k, r in zip(kind, request)]
+    unfinished, keep = set(), []
+    for k, r in zip(kind, request):
+        if k == KIND_ARRIVED:
+            unfinished.add(r)
+        elif k == KIND_FINISHED:
+            unfinished.discard(r)
+        keep.append(k not in (KIND_FILTERED, KIND_CANDIDATE) or r == min(unfinished, default=0))
     for chapter in chapters:
         chapter["event"] = sum(keep[:chapter["event"]])
     events = [e for e, kept in zip(events, keep) if kept]

@@ -46,7 +46,9 @@ test('a block has as many users as tables hold it, after every step', () => {
 });
 
 test('computed tokens fill their slots, and no more', () => {
-  const s = stateAt(Math.floor(events.length / 2));
+  let end = Math.floor(events.length / 2);
+  while (events.kind(end) !== Kind.stepTimed) ++end;
+  const s = stateAt(end + 1);
   const slots = filledSlots(s);
   for (const r of s.requests.values()) {
     if (r.status !== 'running') continue;

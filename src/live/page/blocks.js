@@ -1,7 +1,7 @@
 // The grid of KV blocks: one cell a block, one dot a slot, one hue a request.
 
 import { blockCounts, evictionOrder, filledSlots } from './state.js';
-import { colourOf, patternOf, themeColour } from './colour.js';
+import { colourOf, hueOf, patternOf, themeColour } from './colour.js';
 import { dot, prepare, showTip } from './canvas.js';
 import { figure, say } from './words.js';
 import { el } from './loop.js';
@@ -28,15 +28,15 @@ export class Blocks {
   measure(width, height, blocks) {
     const per = Math.max(1, 2 ** Math.ceil(Math.log2(Math.max(1, blocks / MOST_CELLS))));
     const cells = Math.max(1, Math.ceil(blocks / per));
-    let size = Math.min(46, Math.floor(Math.sqrt((width * height) / cells)));
+    let size = Math.min(72, Math.floor(Math.sqrt((width * height) / cells)));
     for (; size > 3; --size) if (Math.floor(width / size) * Math.floor(height / size) >= cells) break;
     size = Math.max(2, size);
     const columns = Math.max(1, Math.floor(width / size));
     // What is left over is shared out, so that the grid is as wide as its place.
     const rows = Math.ceil(cells / columns);
     const used = Math.ceil(cells / rows);
-    const pitch = Math.min(46, width / used, height / rows);
-    return { per, cells, columns: used, rows, size: pitch, gap: pitch > 16 ? 4 : pitch > 8 ? 2 : 1 };
+    const pitch = Math.min(72, width / used, height / rows);
+    return { per, cells, columns: used, rows, size: pitch, gap: pitch > 48 ? 6 : pitch > 16 ? 4 : pitch > 8 ? 2 : 1 };
   }
 
   place(block) {
@@ -286,7 +286,7 @@ function branch(rows, depth, state, texts) {
     const ids = r.prompt.concat(r.output).slice(depth * state.blockSize, end * state.blockSize);
     const li = document.createElement('li');
     const names = members.length > 6 ? `×${members.length}` : members.map((m) => m.id).join(' ');
-    const leaf = el('div.leaf', { hue: ((r.id * 137.508 + 25) % 360).toFixed(1) },
+    const leaf = el('div.leaf', { hue: hueOf(r.id).toFixed(1) },
       el('b', { textContent: members.length > 1 ? `×${members.length}` : `${r.id}` }),
       el('span', { textContent: `${r.table.slice(depth, end).filter((b) => b >= 0).join(' ')}  ${texts.join(ids)}`, title: names }));
     li.append(leaf);

@@ -1,7 +1,7 @@
 // One hue per request, of equal lightness, and a pattern as a second channel.
 
-/** @param {number} id */
-export function hueOf(id) { return (id * 137.508 + 25) % 360; }
+/** By golden steps around the circle, without the arc of the brass, which means chosen. @param {number} id */
+export function hueOf(id) { return (110 + ((id * 0.381966) % 1) * 310) % 360; }
 
 /** 0 … 3: which way a request's stripes run, what shape its dots have. */
 export function patternOf(id) { return id & 3; }

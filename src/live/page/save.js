@@ -90,7 +90,7 @@ export function download(bytes, name, type) {
   setTimeout(() => URL.revokeObjectURL(a.href), 10000);
 }
 
-async function base64(bytes) {
+function base64(bytes) {
   let text = '';
   for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768));
   return btoa(text);
@@ -111,20 +111,28 @@ export async function selfContained(file, base = 'live/') {
     if (!response.ok) throw new Error(`${name}: ${response.status}`);
     return response.text();
   };
-  const encoder = new TextEncoder();
-  const imports = {};
-  await Promise.all(MODULES.map(async (name) => {
-    const source = (await get(name)).replace(/ from '\.\//g, " from 'orrery/");
-    imports[`orrery/${name}`] = `data:text/javascript;base64,${await base64(encoder.encode(source))}`;
-  }));
-  const sorted = Object.fromEntries(Object.keys(imports).sort().map((k) => [k, imports[k]]));
+  const modules = {};
+  for (const name of MODULES) modules[name] = (await get(name)).replace(/ from '\.\//g, " from 'orrery/");
   const style = await get('style.css');
-  const recording = await base64(await throughStream(file, new CompressionStream('gzip')));
-  const page = (await get('index.html'))
+  const holder = async (id, bytes) => `<script type="application/gzip" id="${id}">${base64(await throughStream(bytes, new CompressionStream('gzip')))}</script>\n`;
+  const holders = await holder('modules', new TextEncoder().encode(JSON.stringify(modules))) + await holder('recording', file);
+  return (await get('index.html'))
     .replace(/<link rel="icon"[^>]*>\n?/, '')
-    .replace(/<link rel="stylesheet"[^>]*>/, () => `<style>\n${style}</style>\n<script type="importmap">${JSON.stringify({ imports: sorted })}</script>`)
-    .replace(/<script type="module"[^>]*><\/script>/, () => `<script type="application/gzip" id="recording">${recording}</script>\n<script type="module">import 'orrery/main.js';</script>`);
-  return page;
+    .replace(/<link rel="stylesheet"[^>]*>/, () => `<style>\n${style}</style>`)
+    .replace(/<script type="module"[^>]*><\/script>/, () => `${holders}<script>(${unpack})();</script>`);
+}
+
+/** Runs in a self-contained page: gives the modules addresses, and starts the first. */
+async function unpack() {
+  const packed = Uint8Array.from(atob(document.getElementById('modules').textContent), (c) => c.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
+  const imports = {};
+  for (const [name, source] of Object.entries(await new Response(stream).json())) {
+    imports[`orrery/${name}`] = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  }
+  const map = Object.assign(document.createElement('script'), { type: 'importmap', textContent: JSON.stringify({ imports }) });
+  document.head.append(map);
+  import('orrery/main.js');
 }
 
 /** The recording inside a self-contained page. @returns {Promise<import('./events.js').Recording|null>} */
