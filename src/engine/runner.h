@@ -1,7 +1,7 @@
 // Runner: one sequence alone through a model, token after token, its keys and values in a paged
 // cache of its own.
 //
-// What `orrery run` and the benchmarks of single requests use. One thread. The model and the
+// What benchmarks of single requests and tests of models use. One thread. The model and the
 // kernels must outlive it.
 #pragma once
 
