@@ -317,8 +317,8 @@ Status Ablation::batching(int32_t batch, double seconds) {
            in_steps, work.size(), step_ms(off, 1, few),
            few == 1 ? "1 request" : fmt::format("1–{}", few), step_ms(on, batch, batch), batch)},
       rounds, 0, 1, output_rate);
-  if (batch == 16) {
-    add_row({"continuous batching", "time to first token, batch 16", "ms", "time", false}, rounds,
+  if (batch == 32) {
+    add_row({"continuous batching", "time to first token, batch 32", "ms", "time", false}, rounds,
             0, 1, first_token_ms);
   }
   return {};

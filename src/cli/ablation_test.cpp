@@ -100,7 +100,7 @@ TEST_F(AblationOfAModel, WhatDoesNotDependOnTimeIsRight) {
   const AblationRow& wasted = row("paging", "KV memory wasted");
   EXPECT_GT(wasted.off, 2 * wasted.on);
   EXPECT_LT(used.off, 50);
-  EXPECT_GT(used.on, 80);
+  EXPECT_GT(used.on, 1.5 * used.off);
   // Eight tokens each: prompts of 8 to 15 against 8 and seven single ones.
   const AblationRow& computed = row("KV cache", "tokens computed");
   EXPECT_EQ(computed.off, 2 * (8 + 9 + 10 + 11 + 12 + 13 + 14 + 15));
