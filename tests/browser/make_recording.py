@@ -45,10 +45,10 @@ def chapters_of(server):
     chapter("one", lambda: [send(server, "The future of AI is", 18, top_k=12, seed=4)])
     chapter("words", lambda: [send(server, "你好，世界 🪐", 8, temperature=0)])
     chapter("many", lambda: [send(server, f"Tale {k}. Once upon a time, in land number {k}, there lived a king who had a "
-                                          "daughter", 30 + (k * 7) % 17, k * 0.004, ignore_eos=True) for k in range(1, 15)])
+                                          "daughter", 26 + (k * 7) % 17, k * 0.004, ignore_eos=True) for k in range(1, 15)])
     chapter("shared", lambda: [send(server, STORY + q, 26, 0.03 * (k > 0) + 0.006 * k, seed=k + 1,
                                           ignore_eos=True) for k, q in enumerate(QUESTIONS)])
-    chapter("long", lambda: [send(server, f"Tell me, {q}", 38, k * 0.006, ignore_eos=True)
+    chapter("long", lambda: [send(server, f"Tell me, {q}", 32, k * 0.006, ignore_eos=True)
                              for k, q in enumerate(QUESTIONS)] + [send(server, LONG * 8, 8, 0.05)])
     return chapters
 
