@@ -84,8 +84,11 @@ void EngineThread::run() {
     if (!worked)
       wake_.wait(lock, [this] { return stop_ || !submitted_.empty() || !aborted_.empty(); });
   }
+  // Sinks take locks under which others submit: none is called under this one.
+  std::vector<Submission> late = std::exchange(submitted_, {});
+  lock.unlock();
   engine_->abort_all();
-  for (Submission& submission : submitted_)  // came too late to be taken in
+  for (Submission& submission : late)  // came too late to be taken in
     refuse(submission.request, submission.sink, FinishReason::kAborted, {});
 }
 
