@@ -185,6 +185,10 @@ void Connection::flush() {
     if (taken.streams && taken.ended && chunked_) output_ += "0\r\n\r\n";
   }
   response_ended_ = taken.ended;
+  if (taken.has_head && taken.streams && request_.method == "HEAD") {
+    response_->mark_gone();  // nobody will read what comes
+    response_ended_ = true;
+  }
   write_more();
 }
 
@@ -193,6 +197,7 @@ void Connection::append_head(ResponseState::Taken& taken) {
   status_ = head.status;
   chunked_ = taken.streams && request_.version_minor == 1;
   if (taken.streams && !chunked_) keep_alive_ = false;  // its end is the connection's
+  if (core_.draining) keep_alive_ = false;              // the client is to go elsewhere
   core_.add_cors(request_, head);
   output_ += fmt::format("HTTP/1.1 {} {}\r\n", head.status, reason_phrase(head.status));
   append_field(output_, "Date", core_.date());
@@ -271,9 +276,7 @@ void Connection::linger() {
   read_more();
 }
 
-void Connection::release_body() {
-  core_.body_bytes_in_flight -= std::exchange(body_bytes_, 0);
-}
+void Connection::release_body() { core_.body_bytes_in_flight -= std::exchange(body_bytes_, 0); }
 
 void Connection::release_admission() {
   release_body();

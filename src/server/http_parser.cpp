@@ -39,23 +39,17 @@ size_t HttpParser::feed(std::string_view input) {
 }
 
 size_t HttpParser::feed_head(std::string_view input) {
-  size_t skipped = 0;
-  // An empty line before the request is left over from sloppy senders (RFC 9112, section 2.2).
-  while (head_.empty() && input.size() >= 2 && input.starts_with("\r\n") && skipped < 4) {
-    input.remove_prefix(2);
-    skipped += 2;
-  }
   const size_t old_size = head_.size();
   head_.append(
       input.substr(0, limits_.max_header_bytes + 1 - std::min(old_size, limits_.max_header_bytes)));
   const size_t end = head_.find("\r\n\r\n", old_size < 3 ? 0 : old_size - 3);
   if (end == std::string::npos) {
-    if (!check_bytes(old_size)) return skipped + input.size();
+    if (!check_bytes(old_size)) return input.size();
     if (head_.size() > limits_.max_header_bytes) fail(431, "the request's header is too large");
-    return skipped + head_.size() - old_size;
+    return head_.size() - old_size;
   }
   head_.resize(end + 4);
-  const size_t used = skipped + head_.size() - old_size;
+  const size_t used = head_.size() - old_size;
   if (!check_bytes(old_size) || !parse_head(std::string_view(head_).substr(0, end + 2)) ||
       !check_host() || !check_framing()) {
     return used;

@@ -68,6 +68,7 @@ inline std::vector<HostileRequest> smuggling_set() {
       {"a relative target", "GET echo HTTP/1.1\r\nHost: a\r\n\r\n"},
       {"no target", "GET  HTTP/1.1\r\nHost: a\r\n\r\n"},
       {"a method with brackets", "G(T /echo HTTP/1.1\r\nHost: a\r\n\r\n"},
+      {"an empty line first", "\r\nGET /echo HTTP/1.1\r\nHost: a\r\n\r\n"},
       {"a leading blank", " GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"},
       {"TLS to a plain port", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11)},
       {"a negative chunk", chunks + "-1\r\n\r\n"},

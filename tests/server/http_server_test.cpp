@@ -143,6 +143,8 @@ TEST_F(HttpServerTest, SpeaksWithOlderClientsAndThoseThatClose) {
   const TestResponse head = ask(port(), "HEAD", "/quick");
   EXPECT_EQ(head.status, 200);
   EXPECT_TRUE(head.body.empty());
+  EXPECT_EQ(ask(port(), "HEAD", "/stream").status, 200);
+  EXPECT_TRUE(eventually([&] { return num_gone_ == 1; }));
 }
 
 TEST_F(HttpServerTest, NamesWhatIsWrongWithARequest) {
