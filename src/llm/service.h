@@ -5,7 +5,8 @@
 //
 // The engine's thread never works on text and never waits for a sink. A request's fault is its own.
 // All public functions may be called from any thread, also from a sink, except drain() and the
-// destructor, which wait for the sinks. The Llm and the trace writer must outlive it.
+// destructor, which wait for the sinks. The Llm and the trace writer must outlive it; while it
+// lives, the Llm's kernels are its own: nobody calls generate() on that Llm.
 #pragma once
 
 #include <chrono>
