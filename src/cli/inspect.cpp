@@ -8,7 +8,7 @@
 #include "engine/memory_plan.h"
 #include "llm/model_files.h"
 #include "model/registry.h"
-#include "weights/memory_plan.h"
+#include "weights/memory_limits.h"
 
 namespace orrery::cli {
 namespace {

@@ -58,6 +58,11 @@ std::vector<Flag> kv_memory_flags(engine::MemoryOptions& target) {
        }},
       {"--num-kv-blocks", 0, "N", "KV blocks of 16 tokens, instead of bytes",
        set_optional_int(target.num_kv_blocks, 1, kMaxInt32 / kernels::KvCache::kBlockSize)},
+      {"--block-size", 0, "N", "tokens of a KV block: 16, the only one there is",
+       [](std::string_view value) -> Status {
+         int64_t tokens = 0;
+         return set_int(tokens, kernels::KvCache::kBlockSize, kernels::KvCache::kBlockSize)(value);
+       }},
   };
 }
 
@@ -71,6 +76,14 @@ std::vector<Flag> EngineOptions::flags() {
        set_kv_cache_dtype(llm.kv_cache_dtype)},
       {"--dtype", 0, "TYPE", "auto, float32 or bfloat16",
        set_choice(llm.dtype, {"auto", "float32", "bfloat16"})},
+      {"--quantization", 0, "FORMAT",
+       "quantise on loading: q8_0, q4_0 or q4_k (default auto: do not)",
+       set_choice(llm.quantization, {"auto", "none", "q8_0", "q4_0", "q4_k"})},
+      {"--load-format", 0, "FORMAT", "the checkpoint must be: auto, safetensors or gguf",
+       set_choice(llm.load_format, {"auto", "safetensors", "gguf"})},
+      {"--generation-config", 0, "FOLDER",
+       "sampling defaults: auto (the checkpoint's), none, or a folder's",
+       set_text(llm.generation_config)},
       {"--threads", 0, "N", "threads of the kernels (default: one per CPU)",
        set_int(threads, 0, 4096)},
       {"--cpu-isa", 0, "NAME", "force a table of kernels: scalar, avx2, avx512", set_text(cpu_isa)},

@@ -8,7 +8,7 @@
 #include "engine/recording.h"
 #include "llm/identity.h"
 #include "trace/event_file.h"
-#include "weights/memory_plan.h"
+#include "weights/memory_limits.h"
 
 namespace orrery::cli {
 namespace {
@@ -42,6 +42,7 @@ Result<EngineOptions> loading_options(const Json& metadata, const ReplayOptions&
   RETURN_IF_ERROR(text("isa", engine.cpu_isa));
   RETURN_IF_ERROR(text("dtype", engine.llm.dtype));
   RETURN_IF_ERROR(text("kv_cache_dtype", engine.llm.kv_cache_dtype));
+  RETURN_IF_ERROR(text("quantization", engine.llm.quantization));
   if (!metadata.contains("max_model_len") || !metadata["max_model_len"].is_number_unsigned())
     return malformed("metadata: max_model_len: expected a number");
   engine.llm.max_model_len = metadata["max_model_len"].get<int64_t>();

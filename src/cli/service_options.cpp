@@ -22,6 +22,9 @@ std::vector<Flag> ServiceFlags::flags() {
       {"--enable-prefix-caching", 0, "", "share the keys and values of equal prefixes (default)",
        set_switch(enable_prefix_caching)},
       {"--no-enable-prefix-caching", 0, "", "do not", set_switch(enable_prefix_caching, false)},
+      {"--enable-chunked-prefill", 0, "", "compute long prompts in pieces (default)",
+       set_switch(enable_chunked_prefill)},
+      {"--no-enable-chunked-prefill", 0, "", "do not", set_switch(enable_chunked_prefill, false)},
       {"--seed", 0, "S", "of requests without one (default: another at each start)",
        set_optional_int(seed, 0, std::numeric_limits<int64_t>::max())},
   };
@@ -36,6 +39,7 @@ llm::ServiceOptions ServiceFlags::service_options(const EngineOptions& engine) c
   options.scheduler.policy = scheduling_policy == "priority" ? engine::PolicyKind::kPriority
                              : scheduling_policy == "fair"   ? engine::PolicyKind::kFair
                                                              : engine::PolicyKind::kFcfs;
+  options.scheduler.chunked_prefill = enable_chunked_prefill;
   options.scheduler.kv.enable_prefix_caching = enable_prefix_caching;
   options.scheduler.kv.num_blocks = static_cast<int32_t>(memory.num_kv_blocks.value_or(0));
   options.kv_cache_memory_bytes = memory.kv_cache_memory_bytes.value_or(0);

@@ -15,6 +15,7 @@ struct ServiceFlags {
   int64_t max_num_seqs = 256;
   std::string scheduling_policy = "fcfs";
   bool enable_prefix_caching = true;
+  bool enable_chunked_prefill = true;
   std::optional<int64_t> seed;
   std::vector<std::string> served_model_names;
 

@@ -9,6 +9,7 @@
 #include "kernels/kernels.h"
 #include "kernels/packed.h"
 #include "weights/checked.h"
+#include "weights/weights.h"
 
 namespace orrery::engine {
 namespace {
@@ -31,24 +32,24 @@ int64_t blocks_of(int64_t tokens) {
 }
 
 // Matrices are packed in their own format, everything else becomes fp32.
-CheckedSize packed_bytes(const weights::TensorInfo& tensor) {
+CheckedSize packed_bytes(const weights::TensorInfo& tensor, DType dtype) {
   const Shape& shape = tensor.shape;
   if (!tensor.unsupported.empty()) return size_of(tensor.bytes);
   if (shape.rank() != 2 || shape[1] <= 0 || shape[1] > INT64_MAX / 256)
     return size_of(shape.elements()) * 4;
-  return size_of(kernels::num_panels(shape[0])) *
-         size_of(kernels::panel_bytes(tensor.dtype, shape[1]));
+  return size_of(kernels::num_panels(shape[0])) * size_of(kernels::panel_bytes(dtype, shape[1]));
 }
 
 void add_weights(const weights::Checkpoint& checkpoint, const model::ModelConfig& config,
-                 MemoryPlan& plan) {
+                 std::optional<DType> quantise_to, MemoryPlan& plan) {
   std::map<std::string_view, MemoryPlan::Weights> by_dtype;
   CheckedSize sum = 0;
   for (const weights::TensorInfo& tensor : checkpoint.tensors()) {
     if (config.tied_embeddings && tensor.name == "lm_head.weight") continue;  // not loaded
-    const CheckedSize bytes = packed_bytes(tensor);
-    MemoryPlan::Weights& group = by_dtype[name(tensor.dtype)];
-    group.dtype = name(tensor.dtype);
+    const DType dtype = weights::packed_dtype(tensor, quantise_to);
+    const CheckedSize bytes = packed_bytes(tensor, dtype);
+    MemoryPlan::Weights& group = by_dtype[name(dtype)];
+    group.dtype = name(dtype);
     group.bytes = saturated(size_of(group.bytes) + bytes);
     ++group.tensors;
     sum += bytes;
@@ -132,7 +133,7 @@ MemoryPlan plan_memory(const weights::Checkpoint& checkpoint, const model::Model
   MemoryPlan plan;
   plan.available_bytes = limits.available_bytes();
   plan.available_source = limits.source();
-  add_weights(checkpoint, config, plan);
+  add_weights(checkpoint, config, options.quantise_to, plan);
   plan.max_num_batched_tokens = options.max_num_batched_tokens;
   plan.activation_bytes =
       saturated(activation_bytes(config, options.max_num_batched_tokens,

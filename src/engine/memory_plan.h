@@ -16,7 +16,7 @@
 #include "base/status.h"
 #include "model/config.h"
 #include "weights/checkpoint.h"
-#include "weights/memory_plan.h"
+#include "weights/memory_limits.h"
 
 namespace orrery::engine {
 
@@ -25,6 +25,7 @@ struct MemoryOptions {
   int64_t max_num_batched_tokens = 2048;
   int64_t max_num_seqs = 256;
   DType kv_dtype = DType::kBF16;
+  std::optional<DType> quantise_to;  // weights::packed_dtype
   std::optional<int64_t> kv_cache_memory_bytes;
   std::optional<int64_t> num_kv_blocks;  // goes before the bytes
 };

@@ -92,6 +92,7 @@ void visit_fields(SchedulerOptions& o, Visitor& field) {
   field("max_times_passed", o.max_times_passed);
   field("static_batches", o.static_batches);
   field("recompute_each_step", o.recompute_each_step);
+  field("chunked_prefill", o.chunked_prefill);
   field("num_blocks", o.kv.num_blocks);
   field("reservation", o.kv.reservation);
   field("enable_prefix_caching", o.kv.enable_prefix_caching);

@@ -216,6 +216,11 @@ Result<std::unique_ptr<Scheduler>> Scheduler::create(SchedulerOptions options,
       (options.kv.enable_prefix_caching || options.kv.sliding_window > 0)) {
     return invalid_argument("recompute each step: expected no prefix caching and no window");
   }
+  if (!options.chunked_prefill) {
+    const int64_t longest = int64_t{options.max_model_len} + options.max_num_seqs;
+    options.max_num_batched_tokens = static_cast<int32_t>(
+        std::clamp<int64_t>(longest, options.max_num_batched_tokens, INT32_MAX));
+  }
   options.kv.max_model_len = options.max_model_len;
   if (options.kv.reservation == KvReservation::kContiguous) {
     if (options.kv.enable_prefix_caching || options.kv.sliding_window > 0) {

@@ -42,6 +42,9 @@ struct SchedulerOptions {
   // Forget keys and values after each token, to measure what keeping them is worth; only without
   // prefix caching and sliding window.
   bool recompute_each_step = false;
+  // false: a prompt is computed in one step or waits for one with room for it; the step's budget is
+  // raised so that the longest fits beside a token of each request that runs.
+  bool chunked_prefill = true;
   KvCacheOptions kv;  // its max_model_len is set from the one above
 };
 

@@ -65,6 +65,11 @@ Scheduler::Candidates Scheduler::find_candidates() {
 
 bool Scheduler::try_admit(const Candidate& candidate) {
   Request& request = *candidate.request;
+  const int32_t num_new = request.num_tokens() - candidate.hit.num_tokens;
+  if (!options_.chunked_prefill && num_new > num_tokens_left_) {
+    note_waiting(request, {Reason::kTokenBudget, num_new, num_tokens_left_});
+    return false;
+  }
   const int32_t num_reserved = request.num_preemptions >= kMaxPreemptions
                                    ? std::max(request.max_kv_tokens(), request.num_tokens())
                                    : request.num_tokens();

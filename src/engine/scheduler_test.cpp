@@ -264,6 +264,23 @@ TEST_F(SchedulerTest, ComputesTheWholeSequenceAtEachTokenWhenAsked) {
   EXPECT_FALSE(scheduler_->has_unfinished());
 }
 
+TEST_F(SchedulerTest, ComputesPromptsInOnePieceWhenAsked) {
+  SchedulerOptions options = small();
+  options.chunked_prefill = false;
+  create(options);  // the budget holds the longest prompt beside a token of each that runs
+  const int32_t budget = scheduler_->options().max_num_batched_tokens;
+  EXPECT_GE(budget, options.max_model_len + options.max_num_seqs);
+  const int32_t length = budget / 2 + 1;
+  add(request(1, length, 2));
+  add(request(2, length, 2));
+  const StepPlan& plan = schedule();
+  EXPECT_EQ(scheduled(plan, 1), length);
+  EXPECT_EQ(scheduled(plan, 2), 0);
+  EXPECT_EQ(get(2).wait.reason, Reason::kTokenBudget);
+  update(plan);
+  EXPECT_EQ(scheduled(schedule(), 2), length);
+}
+
 TEST_F(SchedulerTest, ReservesTheWholeLengthInOnePieceWhenAsked) {
   SchedulerOptions options = small();
   options.kv.reservation = KvReservation::kContiguous;

@@ -58,6 +58,7 @@ OrderedJson describe(const Llm& llm, const engine::EngineOptions& options) {
   json["isa"] = llm.kernels().name();
   json["dtype"] = asked.dtype;
   json["kv_cache_dtype"] = asked.kv_cache_dtype;
+  json["quantization"] = asked.quantization;
   json["max_model_len"] = llm.model().config().max_model_len;
   json["vocab_size"] = llm.model().config().vocab_size;
   json["block_size"] = engine::kBlockSize;

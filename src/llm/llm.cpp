@@ -4,8 +4,10 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "engine/memory_plan.h"
 #include "llm/model_files.h"
-#include "weights/memory_plan.h"
+#include "tensor/quantise.h"
+#include "weights/memory_limits.h"
 
 namespace orrery::llm {
 namespace {
@@ -27,14 +29,40 @@ void compare_vocabularies(const tokenizer::Tokenizer& tokenizer, const model::Mo
             tokenizer.vocab_size(), config.vocab_size);
 }
 
+Result<std::optional<DType>> quantisation_of(const LlmOptions& options) {
+  if (options.quantization == "auto" || options.quantization == "none")
+    return std::optional<DType>();
+  const auto dtype = dtype_from_name(options.quantization);
+  if (!dtype || !can_quantise_to(*dtype)) {
+    return invalid_argument("quantization: expected auto, q8_0, q4_0 or q4_k, got \"{}\"",
+                            options.quantization);
+  }
+  return dtype;
+}
+
+Status check_format(const weights::Checkpoint& checkpoint, const std::string& wanted) {
+  using Format = weights::Checkpoint::Format;
+  const bool fits = wanted == "auto" ||
+                    (wanted == "safetensors" && checkpoint.format() == Format::kSafetensors) ||
+                    (wanted == "gguf" && checkpoint.format() == Format::kGguf);
+  if (fits) return {};
+  return invalid_argument("{}: load_format: expected a {} checkpoint, got another",
+                          checkpoint.name(), wanted);
+}
+
 Status check_memory(const weights::Checkpoint& checkpoint, const model::ModelConfig& config,
-                    DType kv_dtype) {
-  const weights::KvShape kv{config.n_layers, config.n_kv_heads, config.head_dim, kv_dtype};
+                    DType kv_dtype, std::optional<DType> quantise_to) {
   ASSIGN_OR_RETURN(const weights::MemoryLimits limits, weights::read_memory_limits());
-  // The weights must fit; the length of the context is checked when a request asks for it.
-  const weights::MemoryPlan plan = weights::plan_memory(checkpoint, kv, 1, limits);
-  if (!plan.fits) return resource_exhausted("{}: {}", checkpoint.name(), plan.verdict);
-  return {};
+  // The weights must fit, and a block; the length of the context is checked when a request asks.
+  engine::MemoryOptions least;
+  least.max_model_len = engine::kBlockSize;
+  least.max_num_batched_tokens = least.max_num_seqs = 1;
+  least.num_kv_blocks = 1;
+  least.kv_dtype = kv_dtype;
+  least.quantise_to = quantise_to;
+  return engine::plan_memory(checkpoint, config, least, limits)
+      .status()
+      .with_context(checkpoint.name());
 }
 
 }  // namespace
@@ -52,7 +80,9 @@ Result<std::unique_ptr<Llm>> Llm::load(const LlmOptions& options,
                    model::parse_model_config(checkpoint.config(), checkpoint.name()));
   config.max_model_len = options.max_model_len.value_or(config.max_position_embeddings);
   llm->kv_dtype_ = kv_dtype_of(options, config);
-  RETURN_IF_ERROR(check_memory(checkpoint, config, llm->kv_dtype_));
+  ASSIGN_OR_RETURN(const std::optional<DType> quantise_to, quantisation_of(options));
+  RETURN_IF_ERROR(check_format(checkpoint, options.load_format));
+  RETURN_IF_ERROR(check_memory(checkpoint, config, llm->kv_dtype_, quantise_to));
 
   if (!options.tokenizer.empty()) {
     ASSIGN_OR_RETURN(llm->tokenizer_, load_tokenizer(options.tokenizer));
@@ -66,8 +96,10 @@ Result<std::unique_ptr<Llm>> Llm::load(const LlmOptions& options,
   }
   ASSIGN_OR_RETURN(llm->eos_token_ids_, load_eos_token_ids(checkpoint, llm->tokenizer_.get()));
   std::erase_if(llm->eos_token_ids_, [&](int32_t id) { return id >= config.vocab_size; });
-  ASSIGN_OR_RETURN(llm->sampling_defaults_, load_sampling_defaults(checkpoint));
-  ASSIGN_OR_RETURN(llm->model_, model::load_model(checkpoint, config, *llm->kernels_, progress));
+  ASSIGN_OR_RETURN(llm->sampling_defaults_,
+                   load_sampling_defaults(checkpoint, options.generation_config));
+  ASSIGN_OR_RETURN(llm->model_,
+                   model::load_model(checkpoint, config, *llm->kernels_, progress, quantise_to));
   llm->load_seconds_ =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return llm;

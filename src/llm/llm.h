@@ -26,6 +26,12 @@ struct LlmOptions {
   std::string kv_cache_dtype = "auto";  // auto, float32, bfloat16: auto is bfloat16 unless the
                                         // checkpoint or `dtype` is finer
   std::string dtype = "auto";           // auto, float32, bfloat16
+  // auto (as in the file), q8_0, q4_0 or q4_k: bf16, f16 and fp32 matrices are quantised on
+  // loading.
+  std::string quantization = "auto";
+  std::string load_format = "auto";        // auto, safetensors or gguf: what the checkpoint must be
+  std::string generation_config = "auto";  // whose sampling defaults hold: auto (the checkpoint's),
+                                           // none (vllm is the same), or a folder
   std::optional<int64_t> max_model_len;
   int64_t max_num_batched_tokens = 512;  // tokens of a prefill chunk
 };

@@ -187,10 +187,18 @@ Result<std::vector<int32_t>> load_eos_token_ids(const weights::Checkpoint& check
   return ids;
 }
 
-Result<sampler::SamplingParams> load_sampling_defaults(const weights::Checkpoint& checkpoint) {
-  ASSIGN_OR_RETURN(const OrderedJson json,
-                   read_json_file(checkpoint.files(), "generation_config.json"));
+Result<sampler::SamplingParams> load_sampling_defaults(const weights::Checkpoint& checkpoint,
+                                                       const std::string& source) {
   sampler::SamplingParams params;
+  if (source == "none" || source == "vllm") return params;
+  std::unique_ptr<FileSource> folder;
+  if (source != "auto") {
+    ASSIGN_OR_RETURN(folder, open_folder(source));
+    if (!folder->has("generation_config.json"))
+      return not_found("{}: expected generation_config.json, found none", source);
+  }
+  const FileSource* files = folder != nullptr ? folder.get() : checkpoint.files();
+  ASSIGN_OR_RETURN(const OrderedJson json, read_json_file(files, "generation_config.json"));
   const auto number = [&](const char* key, double fallback) {
     return json.contains(key) && json[key].is_number() ? json[key].get<double>() : fallback;
   };

@@ -38,7 +38,9 @@ Result<std::vector<int32_t>> load_eos_token_ids(const weights::Checkpoint& check
                                                 const tokenizer::Tokenizer* tokenizer);
 
 // The sampling defaults of generation_config.json (temperature, top_k, top_p, min_p,
-// repetition_penalty), where it has them.
-Result<sampler::SamplingParams> load_sampling_defaults(const weights::Checkpoint& checkpoint);
+// repetition_penalty), where it has them. `source`: "auto" for the checkpoint's own, "none" or
+// "vllm" for none, or a folder that holds another.
+Result<sampler::SamplingParams> load_sampling_defaults(const weights::Checkpoint& checkpoint,
+                                                       const std::string& source = "auto");
 
 }  // namespace orrery::llm

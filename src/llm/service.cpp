@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "llm/identity.h"
 #include "llm/service_impl.h"
-#include "weights/memory_plan.h"
+#include "weights/memory_limits.h"
 
 namespace orrery::llm {
 namespace {

@@ -38,10 +38,11 @@ Status check_architecture(std::string_view model_type) {
 Result<std::unique_ptr<Model>> load_model(const weights::Checkpoint& checkpoint,
                                           const ModelConfig& config,
                                           const kernels::Kernels& kernels,
-                                          const std::function<void(double)>& progress) {
+                                          const std::function<void(double)>& progress,
+                                          std::optional<DType> quantise_to) {
   for (const Architecture& architecture : kArchitectures) {
     if (architecture.model_type != config.model_type) continue;
-    weights::WeightLoader loader(checkpoint, kernels, progress);
+    weights::WeightLoader loader(checkpoint, kernels, progress, quantise_to);
     auto model = architecture.make(config, loader.root());
     RETURN_IF_ERROR(loader.status());
     return model;

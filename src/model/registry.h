@@ -19,12 +19,13 @@ Status check_architecture(std::string_view model_type);
 
 // Builds the model: every weight is found, checked for its shape and packed for `kernels`. `config`
 // comes from parse_model_config, with max_model_len set. `progress` (may be empty) is called with
-// the fraction packed. Errors: kUnsupported (architecture, dtype), kNotFound (a tensor), kMalformed
-// (a shape), kResourceExhausted.
+// the fraction packed. `quantise_to`: see weights::packed_dtype. Errors: kUnsupported
+// (architecture, dtype), kNotFound (a tensor), kMalformed (a shape), kResourceExhausted.
 Result<std::unique_ptr<Model>> load_model(const weights::Checkpoint& checkpoint,
                                           const ModelConfig& config,
                                           const kernels::Kernels& kernels,
-                                          const std::function<void(double)>& progress = {});
+                                          const std::function<void(double)>& progress = {},
+                                          std::optional<DType> quantise_to = {});
 
 // One per file in this folder.
 std::unique_ptr<Model> make_llama(const ModelConfig& config, const weights::Weights& weights);

@@ -11,7 +11,7 @@
 #include "kernels/packed_layout.h"
 #include "tensor/blocks.h"
 #include "tensor/float16.h"
-#include "weights/memory_plan.h"
+#include "weights/memory_limits.h"
 
 namespace orrery::weights {
 namespace {

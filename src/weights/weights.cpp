@@ -1,12 +1,25 @@
 #include "weights/weights.h"
 
 #include "tensor/blocks.h"
+#include "tensor/quantise.h"
 
 namespace orrery::weights {
 
+DType packed_dtype(const TensorInfo& tensor, std::optional<DType> target) {
+  if (!target || is_quantised(tensor.dtype) || tensor.shape.rank() != 2) return tensor.dtype;
+  const auto fits = [&](DType dtype) { return tensor.shape[1] % info(dtype).block_elements == 0; };
+  const bool row_per_token =
+      tensor.name == "lm_head.weight" || tensor.name.ends_with("embed_tokens.weight");
+  if (!row_per_token && fits(*target)) return *target;
+  return fits(DType::kQ8_0) ? DType::kQ8_0 : tensor.dtype;
+}
+
 WeightLoader::WeightLoader(const Checkpoint& checkpoint, const kernels::Kernels& kernels,
-                           std::function<void(double)> progress)
-    : checkpoint_(checkpoint), kernels_(kernels), progress_(std::move(progress)) {
+                           std::function<void(double)> progress, std::optional<DType> quantise_to)
+    : checkpoint_(checkpoint),
+      kernels_(kernels),
+      progress_(std::move(progress)),
+      quantise_to_(quantise_to) {
   for (const TensorInfo& tensor : checkpoint.tensors()) total_bytes_ += tensor.bytes;
 }
 
@@ -36,10 +49,7 @@ std::shared_ptr<const kernels::PackedMatrix> WeightLoader::matrix(const std::str
   const auto empty = std::make_shared<const kernels::PackedMatrix>();
   const TensorInfo* tensor = require(name, {n, k});
   if (tensor == nullptr) return empty;
-  const int64_t bytes = row_bytes(tensor->dtype, k);
-  auto result = kernels_.pack({tensor->dtype, n, k, [&](int64_t row) {
-                                 return tensor->data + tensor->permutation.source_row(row) * bytes;
-                               }});
+  auto result = pack(*tensor, n, k);
   if (!result.ok()) {
     fail(result.status().with_context(fmt::format("{}: tensor {}", tensor->file, name)));
     return empty;
@@ -47,6 +57,31 @@ std::shared_ptr<const kernels::PackedMatrix> WeightLoader::matrix(const std::str
   advance(tensor->bytes);
   packed = std::make_shared<const kernels::PackedMatrix>(std::move(result).value());
   return packed;
+}
+
+Result<kernels::PackedMatrix> WeightLoader::pack(const TensorInfo& tensor, int64_t n, int64_t k) {
+  const DType dtype = packed_dtype(tensor, quantise_to_);
+  if (dtype != tensor.dtype) return quantise_and_pack(tensor, dtype, n, k);
+  const int64_t bytes = row_bytes(dtype, k);
+  return kernels_.pack({dtype, n, k, [&](int64_t row) {
+                          return tensor.data + tensor.permutation.source_row(row) * bytes;
+                        }});
+}
+
+Result<kernels::PackedMatrix> WeightLoader::quantise_and_pack(const TensorInfo& tensor, DType dtype,
+                                                              int64_t n, int64_t k) {
+  const int64_t from_bytes = row_bytes(tensor.dtype, k), to_bytes = row_bytes(dtype, k);
+  ASSIGN_OR_RETURN(const Buffer rows, Buffer::allocate(n * to_bytes));
+  if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>();
+  pool_->parallel_for(n, 16, [&](int64_t begin, int64_t end) {
+    std::vector<float> values(static_cast<size_t>(k));
+    for (int64_t row = begin; row < end; ++row) {
+      dequantise(tensor.dtype, tensor.data + tensor.permutation.source_row(row) * from_bytes,
+                 values);
+      quantise(dtype, values, rows.data() + row * to_bytes);
+    }
+  });
+  return kernels_.pack({dtype, n, k, [&](int64_t row) { return rows.data() + row * to_bytes; }});
 }
 
 std::vector<float> WeightLoader::vector(const std::string& name, int64_t n) {

@@ -9,10 +9,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "weights/checkpoint.h"
 
@@ -20,13 +22,20 @@ namespace orrery::weights {
 
 class Weights;
 
+// The format in which a matrix is packed if the checkpoint is to be quantised to `target` on
+// loading: bf16, f16 and fp32 matrices become `target`, except those that hold a row per token
+// (embeddings, lm_head) or whose rows are no whole blocks of it: they become Q8_0, or stay as they
+// are if that does not divide them either. What is quantised already stays.
+DType packed_dtype(const TensorInfo& tensor, std::optional<DType> target);
+
 // Packs each matrix once, also when two layers share it (tied embeddings). One thread. The
 // checkpoint and the kernels must outlive it.
 class WeightLoader {
  public:
   // `progress` (may be empty) is called with the fraction of the checkpoint's bytes packed.
+  // `quantise_to`: see packed_dtype.
   WeightLoader(const Checkpoint& checkpoint, const kernels::Kernels& kernels,
-               std::function<void(double)> progress = {});
+               std::function<void(double)> progress = {}, std::optional<DType> quantise_to = {});
 
   Weights root();
   const Status& status() const { return status_; }  // the first error
@@ -38,12 +47,17 @@ class WeightLoader {
                                                       int64_t k);
   std::vector<float> vector(const std::string& name, int64_t n);
   const TensorInfo* require(const std::string& name, const Shape& shape);
+  Result<kernels::PackedMatrix> pack(const TensorInfo& tensor, int64_t n, int64_t k);
+  Result<kernels::PackedMatrix> quantise_and_pack(const TensorInfo& tensor, DType dtype, int64_t n,
+                                                  int64_t k);
   void fail(Status status);
   void advance(int64_t bytes);
 
   const Checkpoint& checkpoint_;
   const kernels::Kernels& kernels_;
   std::function<void(double)> progress_;
+  std::optional<DType> quantise_to_;
+  std::unique_ptr<ThreadPool> pool_;  // quantises; made when needed
   std::map<std::string, std::shared_ptr<const kernels::PackedMatrix>> packed_;
   Status status_;
   int64_t total_bytes_ = 0;

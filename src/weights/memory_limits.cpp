@@ -1,12 +1,9 @@
-#include "weights/memory_plan.h"
+#include "weights/memory_limits.h"
 
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <map>
-
-#include "weights/checked.h"
 
 namespace orrery::weights {
 namespace {
@@ -90,26 +87,6 @@ std::optional<int64_t> cgroup_bytes(const fs::path& root) {
   return result;
 }
 
-std::string verdict_of(const MemoryPlan& plan, const MemoryLimits& limits) {
-  const std::string parts = fmt::format("{} for weights and {} for {} tokens of KV cache",
-                                        format_bytes(plan.weight_bytes),
-                                        format_bytes(plan.kv_bytes), plan.context_tokens);
-  const std::string have =
-      fmt::format("{} available ({})", format_bytes(plan.available_bytes), limits.source());
-  if (plan.fits) return fmt::format("fits: {}, {}", parts, have);
-  if (plan.weight_bytes > plan.available_bytes) {
-    return fmt::format("does not fit: the weights alone need {}, {}",
-                       format_bytes(plan.weight_bytes), have);
-  }
-  return fmt::format("does not fit: {}, {}; {} tokens would fit", parts, have, plan.max_tokens);
-}
-
-int64_t saturated(CheckedSize size) {
-  return static_cast<int64_t>(size.ok() ? size.value() : CheckedSize::kMax);
-}
-
-CheckedSize size_of(int64_t n) { return static_cast<uint64_t>(std::max<int64_t>(n, 0)); }
-
 }  // namespace
 
 int64_t MemoryLimits::available_bytes() const {
@@ -133,39 +110,6 @@ Result<MemoryLimits> read_memory_limits(const std::string& root) {
   limits.system_bytes = *available * 1024;
   limits.cgroup_bytes = cgroup_bytes(root);
   return limits;
-}
-
-int64_t KvShape::bytes_per_token() const {
-  return saturated(size_of(num_layers) * size_of(num_kv_heads) * size_of(head_dim) *
-                   size_of(info(dtype).block_bytes) * 2);
-}
-
-MemoryPlan plan_memory(const Checkpoint& checkpoint, const KvShape& kv, int64_t context_tokens,
-                       const MemoryLimits& limits) {
-  MemoryPlan plan;
-  std::map<std::string, MemoryPlan::Weights> by_dtype;
-  for (const TensorInfo& tensor : checkpoint.tensors()) {
-    MemoryPlan::Weights& weights = by_dtype[tensor.dtype_name];
-    weights.dtype = tensor.dtype_name;
-    weights.bytes += tensor.bytes;
-    ++weights.tensors;
-    plan.weight_bytes += tensor.bytes;
-  }
-  for (auto& [_, weights] : by_dtype) plan.weights.push_back(std::move(weights));
-  std::stable_sort(plan.weights.begin(), plan.weights.end(),
-                   [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
-  plan.kv_bytes_per_token = kv.bytes_per_token();
-  plan.context_tokens = context_tokens;
-  plan.kv_bytes = saturated(size_of(plan.kv_bytes_per_token) * size_of(context_tokens));
-  plan.needed_bytes = saturated(size_of(plan.weight_bytes) + size_of(plan.kv_bytes));
-  plan.available_bytes = limits.available_bytes();
-  plan.fits = plan.needed_bytes <= plan.available_bytes;
-  if (plan.kv_bytes_per_token > 0) {
-    plan.max_tokens =
-        std::max<int64_t>(0, plan.available_bytes - plan.weight_bytes) / plan.kv_bytes_per_token;
-  }
-  plan.verdict = verdict_of(plan, limits);
-  return plan;
 }
 
 std::string format_bytes(int64_t bytes) {

@@ -1,4 +1,4 @@
-#include "weights/memory_plan.h"
+#include "weights/memory_limits.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -65,56 +65,7 @@ TEST(MemoryLimits, BrokenFilesAreErrors) {
   EXPECT_EQ(read_memory_limits(root.path()).status().code(), StatusCode::kMalformed);
 }
 
-Checkpoint checkpoint_of(int64_t bf16_bytes, int64_t q4_bytes) {
-  Checkpoint::Parts parts;
-  for (const auto& [name, dtype, bytes] :
-       {std::tuple{"a", "BF16", bf16_bytes}, {"b", "Q4_0", q4_bytes}, {"c", "BF16", bf16_bytes}}) {
-    TensorInfo& tensor = parts.tensors.emplace_back();
-    tensor.name = name;
-    tensor.dtype_name = dtype;
-    tensor.bytes = bytes;
-  }
-  return Checkpoint::from_parts(std::move(parts)).value();
-}
-
-TEST(MemoryPlan, AddsWeightsAndKvCacheAndSaysWhetherTheyFit) {
-  const Checkpoint checkpoint = checkpoint_of(kGiB, kGiB);
-  const KvShape kv{32, 8, 128, DType::kBF16};
-  EXPECT_EQ(kv.bytes_per_token(), 2 * 32 * 8 * 128 * 2);
-  MemoryLimits limits;
-  limits.system_bytes = 4 * kGiB;
-  MemoryPlan plan = plan_memory(checkpoint, kv, 4096, limits);
-  EXPECT_EQ(plan.weight_bytes, 3 * kGiB);
-  ASSERT_EQ(plan.weights.size(), 2U);
-  EXPECT_EQ(plan.weights[0].dtype, "BF16");
-  EXPECT_EQ(plan.weights[0].bytes, 2 * kGiB);
-  EXPECT_EQ(plan.weights[0].tensors, 2);
-  EXPECT_EQ(plan.kv_bytes, kGiB / 2);
-  EXPECT_TRUE(plan.fits);
-  EXPECT_EQ(plan.max_tokens, 8192);
-  EXPECT_EQ(plan.verdict,
-            "fits: 3.00 GiB for weights and 512 MiB for 4096 tokens of KV cache, 4.00 GiB "
-            "available (MemAvailable of the system)");
-  plan = plan_memory(checkpoint, kv, 8193, limits);
-  EXPECT_FALSE(plan.fits);
-  EXPECT_THAT(plan.verdict, HasSubstr("8192 tokens would fit"));
-  limits.cgroup_bytes = 2 * kGiB;
-  plan = plan_memory(checkpoint, kv, 1, limits);
-  EXPECT_FALSE(plan.fits);
-  EXPECT_EQ(plan.max_tokens, 0);
-  EXPECT_THAT(plan.verdict, HasSubstr("the weights alone need 3.00 GiB"));
-}
-
-TEST(MemoryPlan, HostileShapesSaturate) {
-  constexpr int64_t kHuge = int64_t{1} << 31;
-  const KvShape kv{kHuge, kHuge, kHuge, DType::kF32};
-  EXPECT_EQ(kv.bytes_per_token(), std::numeric_limits<int64_t>::max());
-  const MemoryPlan plan = plan_memory(checkpoint_of(1, 1), kv, kHuge, {});
-  EXPECT_FALSE(plan.fits);
-  EXPECT_EQ(plan.needed_bytes, std::numeric_limits<int64_t>::max());
-}
-
-TEST(MemoryPlan, BytesReadWell) {
+TEST(FormatBytes, ReadsWell) {
   EXPECT_EQ(format_bytes(0), "0 bytes");
   EXPECT_EQ(format_bytes(1023), "1023 bytes");
   EXPECT_EQ(format_bytes(1536), "1.50 KiB");
