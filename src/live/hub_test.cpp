@@ -111,8 +111,8 @@ TEST(Hub, GivesAViewerTheDescriptionTheTextsAndTheEventsInOrder) {
     if (frame.kind == 'T') texts.merge_patch(frame.json());
   }
   EXPECT_EQ(texts["texts"]["7"], "t7");
-  EXPECT_EQ(texts["bytes"]["9"], Json({0xE4, 0xBD}));
-  EXPECT_EQ(texts["special"], Json({0}));
+  EXPECT_EQ(texts["bytes"]["9"], Json::array({0xE4, 0xBD}));
+  EXPECT_EQ(texts["special"], Json::array({0}));
 }
 
 TEST(Hub, GoesOnWhereAnEarlierStreamEnded) {
