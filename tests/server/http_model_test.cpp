@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +11,7 @@
 #include "base/random.h"
 #include "http_hostile_for_tests.h"
 #include "http_model_for_tests.h"
+#include "server/http_load.h"
 
 namespace orrery::server {
 namespace {
@@ -154,12 +156,12 @@ TEST(HttpModel, LosesNoBlockToAThousandDisconnects) {
       };
       TestClient client(server.port());
       // Some with prompts of several chunks, some with several answers, some that do not stream.
-      const std::string prompt(draw(0) < 0.2 ? 200 : 10, 'a');
+      const std::string prompt(draw(0) < 0.1 ? 200 : 10, 'a');
       const std::string body = fmt::format(
-          R"({{"model":"demo","prompt":"{}{}","max_tokens":24,"ignore_eos":true,"n":{},"stream":{}}})",
-          i % 7, prompt, draw(1) < 0.2 ? 3 : 1, draw(2) < 0.8);
+          R"({{"model":"demo","prompt":"{}{}","max_tokens":12,"ignore_eos":true,"n":{},"stream":{}}})",
+          i % 7, prompt, draw(1) < 0.1 ? 3 : 1, draw(2) < 0.8);
       client.send(http_request("POST", "/v1/completions", body));
-      client.receive_bytes(static_cast<size_t>(draw(3) * draw(3) * 3000), 2s);
+      client.receive_bytes(static_cast<size_t>(draw(3) * draw(3) * 2500), 2s);
       if (draw(4) < 0.5) client.reset();
     }
   };
@@ -348,6 +350,43 @@ TEST(HttpModel, EndsAStreamWithAnErrorWhenItIsCutOff) {
   EXPECT_TRUE(response.complete);
   EXPECT_THAT(response.body, HasSubstr("data: {\"error\":"));
   EXPECT_THAT(response.body, testing::Not(HasSubstr("[DONE]")));
+}
+
+TEST(HttpModel, IsMeasuredByItsOwnLoadGenerator) {
+  ModelServer server;
+  const auto target = parse_load_url(fmt::format("http://127.0.0.1:{}/v1", server.port()));
+  ASSERT_TRUE(target.ok()) << target.status().message();
+  std::vector<LoadRequest> requests;
+  for (int i = 0; i < 20; ++i) {
+    requests.push_back(
+        {i * 0.005,
+         R"({"model":"demo","prompt":[5,6,7],"max_tokens":6,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}})"});
+  }
+  requests.push_back({0, R"({"model":"nobody","prompt":"x","stream":true})"});
+  const auto results =
+      run_load(*target, requests, {.max_concurrency = 4, .timeout_s = 60, .progress = {}});
+  ASSERT_TRUE(results.ok()) << results.status().message();
+  for (size_t i = 0; i < 20; ++i) {
+    const LoadResult& result = (*results)[i];
+    EXPECT_TRUE(result.complete) << result.error;
+    EXPECT_EQ(result.output_tokens, 6);
+    EXPECT_GE(result.sent_s, requests[i].arrival_s);
+    EXPECT_TRUE(std::is_sorted(result.token_s.begin(), result.token_s.end()));
+  }
+  EXPECT_EQ(results->back().status, 404);
+  EXPECT_THAT(results->back().error, HasSubstr("nobody"));
+}
+
+TEST(Load, TakesApartTheUrlsThatPeopleGive) {
+  const auto path = [](std::string_view url) { return parse_load_url(url).value().path; };
+  EXPECT_EQ(path("http://a:1"), "/v1/completions");
+  EXPECT_EQ(path("http://a:1/v1/"), "/v1/completions");
+  EXPECT_EQ(path("http://a/base/v1/completions"), "/base/v1/completions");
+  EXPECT_EQ(parse_load_url("http://[::1]:80").value().host, "[::1]");
+  EXPECT_EQ(parse_load_url("http://a").value().port, "80");
+  EXPECT_EQ(parse_load_url("https://a").status().code(), StatusCode::kUnsupported);
+  for (const char* url : {"", "a:1", "http://", "ftp://a"})
+    EXPECT_FALSE(parse_load_url(url).ok()) << url;
 }
 
 TEST(HttpModel, TellsItsMetricsAsPrometheusReadsThem) {
