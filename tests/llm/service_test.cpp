@@ -88,6 +88,7 @@ TEST_F(ServiceTest, SequencesOfOneRequestComputeTheirPromptOnce) {
   Collector collector;
   ASSERT_TRUE(service->submit(r, collector.sink()).ok());
   (void)collector.answers();
+  EXPECT_EQ(blocks_left_in_use(*service), 0);
   // Each sequence computes the first three of its four tokens.
   EXPECT_EQ(service->stats().num_computed_tokens,
             static_cast<int64_t>(r.prompt_token_ids.size()) + 5 * 3);
