@@ -230,7 +230,7 @@ TEST_F(OverTheEngine, TheSameSeedGivesTheSameAnswer) {
 
 TEST_F(OverTheEngine, AThousandTokensAreOnTheirWayWithinAMillisecond) {
   std::string text = R"({"max_tokens":1,"truncate_prompt_tokens":500,"prompt":")";
-  for (int i = 0; i < 150; ++i) text += "Once upon a time there was";
+  for (int i = 0; i < 250; ++i) text += fmt::format(" the {} of {}", i * 7919, i);
   text += "\"}";
   double best = 1e9;
   for (int round = 0; round < 20; ++round) {
