@@ -34,7 +34,7 @@ bench: build ## prefill and decode speed beside this machine's limits
 	@build/orrery bench latency
 
 lint: ## format, static analysis, layers
-	@tools/lint.sh
+	@LINT_SINCE='$(LINT_SINCE)' tools/lint.sh
 
 asan: ## the test suite under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/build.sh asan
