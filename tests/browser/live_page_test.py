@@ -284,8 +284,9 @@ class Frames(unittest.TestCase):
             })()""", timeout=120)
             p95 = times[int(len(times) * 0.95)]
             print(f"drawing 8,192 blocks and 256 requests: median {times[len(times) // 2]:.1f} ms, 95 % within {p95:.1f} ms")
-            # A quarter of the frames, so that other programs on the machine do not decide the test.
-            self.assertLess(times[len(times) // 4], 16.7)
+            if os.getloadavg()[0] > os.cpu_count():
+                self.skipTest("the machine is busy with other things: not judged")
+            self.assertLess(p95, 16.7)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ export class Loop {
     e.classList.toggle('wordless', !text);
   }
 
-  /** Which request is shown: the one chosen by hand, or the oldest that runs. */
+  /** Which request is shown: the one chosen by hand, the oldest that runs, or the newest of those that were here. */
   chooseFocus(state) {
     if (this.chosen && state.requests.has(this.chosen)) return this.chosen;
     const now = state.requests.get(this.focus);
@@ -123,7 +123,7 @@ export class Loop {
       if (r.status === 'waiting' && (!waiting || r.id < waiting)) waiting = r.id;
       if (r.id > last) last = r.id;
     }
-    return best || (now ? this.focus : 0) || waiting || last;
+    return best || waiting || last;
   }
 
   /** Everything anew: after a jump in time or another focus. */

@@ -162,6 +162,7 @@ let lastFrame = performance.now();
 let rate = 0;
 let lastVitals = 0;
 let lastCanvas = 0;
+let drawMs = 0;
 let rest = 0;
 
 function frame(now) {
@@ -180,7 +181,8 @@ function frame(now) {
     rest += seconds;
     if (rest > 4) { rest = 0; player.seek(player.restoring); loop.reset(player.state); vitals.reset(); }
   }
-  if (page.dirty || blocks.moving || now - lastCanvas > 1000) draw(now);
+  // The canvases take at most a quarter of the time, so that flights stay smooth on a slow machine.
+  if ((page.dirty || blocks.moving || now - lastCanvas > 1000) && now - lastCanvas >= 4 * drawMs) draw(now);
   if (now - lastVitals > 250) { lastVitals = now; vitals.update(player.state); showStatus(); if (page.tree) drawTree($('tree'), player.state, texts); }
   sparks.draw(now);
 }
@@ -212,6 +214,7 @@ function happen(range, seconds, now) {
 }
 
 function draw(now) {
+  const began = performance.now();
   page.dirty = false;
   lastCanvas = now;
   const { player } = page.view;
@@ -221,6 +224,7 @@ function draw(now) {
   if (document.activeElement !== scrub || !scrub.matches(':active')) scrub.value = player.endUs ? Math.round((player.us / player.endUs) * 1000) : 1000;
   $('clock').textContent = `${milliseconds(player.us)} · ${figure(player.state.step)}`;
   drawMarks(player);
+  drawMs = drawMs * 0.8 + (performance.now() - began) * 0.2;
 }
 
 /** The scrub line: how busy the engine was, and the bookmarks. */

@@ -46,8 +46,13 @@ export class Timeline {
     rows.sort((a, b) => a.id - b.id);
     const pitch = Math.max(3, Math.min(22, Math.floor((height - HEAD - 6) / Math.max(1, rows.length))));
     const fit = Math.floor((height - HEAD - 4) / pitch);
-    const shown = rows.length > fit ? rows.slice(rows.length - fit) : rows;
-    return { shown, pitch };
+    this.numHidden = Math.max(0, rows.length - fit);
+    if (!this.numHidden) return { shown: rows, pitch };
+    // Those that run, oldest first; what room is left shows who has just ended.
+    const unfinished = rows.filter((r) => r.finishedStep < 0).slice(0, fit);
+    const finished = rows.filter((r) => r.finishedStep >= 0);
+    const shown = finished.slice(Math.max(0, finished.length - (fit - unfinished.length))).concat(unfinished);
+    return { shown: shown.sort((a, b) => a.id - b.id), pitch };
   }
 
   /** @param {import('./state.js').State} state */
@@ -179,7 +184,9 @@ export class Timeline {
 
   caption(state) {
     const last = state.steps[state.steps.length - 1];
-    const text = !last ? '' : state.budget ? say('plan', figure(last.step), figure(last.tokens), figure(state.budget)) : say('planFree', figure(last.step), figure(last.tokens));
+    const more = this.numHidden ? ` · ${say('moreRows', figure(this.numHidden))}` : '';
+    const now = !last ? '' : state.budget ? say('plan', figure(last.step), figure(last.tokens), figure(state.budget)) : say('planFree', figure(last.step), figure(last.tokens));
+    const text = now + more;
     const place = document.getElementById('plan-caption');
     if (place.textContent !== text) place.textContent = text;
     this.canvas.setAttribute('aria-label', text);
