@@ -5,13 +5,12 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
-#include <unordered_set>
 
 #include "base/json.h"
-#include "base/utf8.h"
 #include "live/encoding.h"
 #include "live/history.h"
 #include "live/page_files.h"
+#include "live/shown.h"
 
 namespace orrery::live {
 
@@ -32,75 +31,9 @@ bool is_detail(const Event& event) {
          event.kind == EventKind::kTextHeldBack || event.kind == EventKind::kRequestParams;
 }
 
-// Token ids in an event: value[0 .. n).
-size_t num_token_ids(const Event& event) {
-  if (event.kind == EventKind::kPromptTokens) return std::min<size_t>(event.detail, 4);
-  return event.kind == EventKind::kSampled || event.kind == EventKind::kCandidate ? 1 : 0;
-}
-
-// Takes out what must not be seen; false: the whole event.
-bool redact(Event& event, LiveText text) {
-  if (text == LiveText::kOn) return true;
-  if (event.kind == EventKind::kRequestParams) return false;  // stop strings stand there
-  if (text == LiveText::kIds) return true;
-  if (event.kind == EventKind::kCandidate) return false;
-  const size_t count = num_token_ids(event);
-  for (size_t i = 0; i < count; ++i) event.value[i] = -1;
-  if (event.kind == EventKind::kSampled) event.value[2] = event.value[3] = 0;
-  return true;
-}
-
-// How many of the first `num_first` it took out.
-size_t redact_all(std::vector<Event>& events, size_t num_first, LiveText text) {
-  size_t kept = 0, taken_of_first = 0;
-  for (size_t i = 0; i < events.size(); ++i) {
-    if (redact(events[i], text)) {
-      events[kept++] = events[i];
-    } else if (i < num_first) {
-      ++taken_of_first;
-    }
-  }
-  events.resize(kept);
-  return taken_of_first;
-}
-
 std::string_view name_of(LiveText text) {
   return text == LiveText::kOn ? "on" : text == LiveText::kIds ? "ids" : "off";
 }
-
-// Texts of token ids as JSON: {"texts", "bytes", "special"}.
-class TextTable {
- public:
-  explicit TextTable(const HubOptions& options) : options_(options) {}
-
-  bool add(int32_t id) {
-    if (options_.text != LiveText::kOn || !options_.token_text || id < 0) return false;
-    if (!known_.insert(id).second) return false;
-    const TokenText text = options_.token_text(id);
-    const std::string key = std::to_string(id);
-    if (is_valid_utf8(text.bytes)) {
-      json_["texts"][key] = text.bytes;
-    } else {
-      Json& bytes = json_["bytes"][key] = Json::array();
-      for (const char c : text.bytes) bytes.push_back(static_cast<unsigned char>(c));
-    }
-    if (text.special) json_["special"].push_back(id);
-    return true;
-  }
-  void add(std::span<const Event> events) {
-    for (const Event& event : events) {
-      for (size_t i = 0; i < num_token_ids(event); ++i) add(event.value[i]);
-    }
-  }
-  // What was added since the last call.
-  Json take() { return std::exchange(json_, Json::object()); }
-  bool empty() const { return json_.empty(); }
-
- private:
-  const HubOptions& options_;
-  std::unordered_set<int32_t> known_;
-  Json json_ = Json::object();
-};
 
 }  // namespace
 
