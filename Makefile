@@ -6,7 +6,7 @@ SECONDS ?= 60
 PROMPT ?= Once upon a time
 export JOBS
 
-.PHONY: build demo serve test test-clients reliability bench lint asan tsan fuzz clean help
+.PHONY: build demo serve test test-clients reliability bench lint asan asan-unit tsan fuzz clean help
 .DEFAULT_GOAL := build
 
 build: ## leave the program in build/orrery
@@ -39,6 +39,10 @@ lint: ## format, static analysis, layers
 asan: ## the test suite under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/build.sh asan
 	@tools/run_tests.sh build/asan
+
+asan-unit: ## the same for the unit tests of the rooms alone
+	@tools/build.sh asan unit_tests
+	@tools/run_tests.sh build/asan -E '_NOT_BUILT$$'
 
 tsan: ## the tests of what runs on several threads, under ThreadSanitizer
 	@tools/build.sh tsan base_test

@@ -2,7 +2,11 @@
 # *_bench.cpp one benchmark program each, its *_fuzz.cpp one libFuzzer program each. Files are found by their names, so that
 # adding one touches no list.
 #
+# `unit_tests` builds the test programs of all rooms, without those of tests/ that join rooms.
+#
 #   orrery_room(<name> [DEPENDS <room>...] [LINK <library>...])
+
+add_custom_target(unit_tests)
 
 # Instruction-set files carry their flags in their names (also *_avx2_test.cpp); nothing else is built for more than the
 # baseline. What they export is checked by tools/check_symbols.sh.
@@ -65,6 +69,7 @@ function(orrery_room name)
 
   if(ORRERY_TESTS AND tests)
     orrery_test(${target}_test SOURCES ${tests} LINK orrery_${target})
+    add_dependencies(unit_tests ${target}_test)
   endif()
   # Of optimised objects only: without inlining, every inline function is a weak symbol.
   if(ORRERY_TESTS AND CMAKE_BUILD_TYPE STREQUAL "Release" AND "${files}" MATCHES "_avx2\\.cpp")
