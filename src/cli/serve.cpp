@@ -14,7 +14,6 @@
 #include "cli/terminal.h"
 #include "server/routes.h"
 #include "server/systemd.h"
-#include "weights/memory_limits.h"
 
 namespace orrery::cli {
 namespace {
@@ -107,20 +106,6 @@ Status ServeOptions::resolve() {
   return {};
 }
 
-// What the memory that was there before the model was loaded is used for.
-engine::MemoryPlan memory_plan_of(const llm::Llm& llm, const llm::Service& service,
-                                  const weights::MemoryLimits& limits) {
-  const engine::SchedulerOptions& scheduler = service.scheduler_options();
-  engine::MemoryOptions options;
-  options.max_model_len = scheduler.max_model_len;
-  options.max_num_batched_tokens = scheduler.max_num_batched_tokens;
-  options.max_num_seqs = scheduler.max_num_seqs;
-  options.num_kv_blocks = scheduler.kv.num_blocks;
-  options.kv_dtype = llm.kv_dtype();
-  options.quantise_to = dtype_from_name(llm.options().quantization);
-  return engine::plan_memory(llm.checkpoint(), llm.model().config(), options, limits);
-}
-
 // SIGTERM and SIGINT: the first ends the serving, the second, or one before it begins, the process.
 std::atomic<bool> serving{false};
 std::atomic<int> num_signals{0};
@@ -195,14 +180,14 @@ Status serve(ServeOptions& options) {
   raise_descriptor_limit();
   // Before the model is loaded: an address in use is told at once.
   ASSIGN_OR_RETURN(const auto http, server::HttpServer::create(options.http));
-  ASSIGN_OR_RETURN(const auto memory, weights::read_memory_limits());
+  options.engine.llm.memory = options.service.memory_options(options.engine);
   ASSIGN_OR_RETURN(const auto llm, load_llm(options.engine));
   trace::EventRing ring(kRingEvents);
   ASSIGN_OR_RETURN(
       const auto service,
       llm::Service::create(*llm, options.service.service_options(options.engine), ring));
 
-  fmt::print(stderr, "{}", memory_plan_of(*llm, *service, memory).table());
+  fmt::print(stderr, "{}", service->memory_plan().table());
 
   server::OpenAiOptions openai_options;
   openai_options.served_model_names = options.service.names(options.engine);

@@ -50,19 +50,13 @@ Status check_format(const weights::Checkpoint& checkpoint, const std::string& wa
                           checkpoint.name(), wanted);
 }
 
-Status check_memory(const weights::Checkpoint& checkpoint, const model::ModelConfig& config,
-                    DType kv_dtype, std::optional<DType> quantise_to) {
-  ASSIGN_OR_RETURN(const weights::MemoryLimits limits, weights::read_memory_limits());
-  // The weights must fit, and a block; the length of the context is checked when a request asks.
+// A block; the length of the context is checked when a request asks.
+engine::MemoryOptions least_memory() {
   engine::MemoryOptions least;
   least.max_model_len = engine::kBlockSize;
   least.max_num_batched_tokens = least.max_num_seqs = 1;
   least.num_kv_blocks = 1;
-  least.kv_dtype = kv_dtype;
-  least.quantise_to = quantise_to;
-  return engine::plan_memory(checkpoint, config, least, limits)
-      .status()
-      .with_context(checkpoint.name());
+  return least;
 }
 
 }  // namespace
@@ -80,9 +74,12 @@ Result<std::unique_ptr<Llm>> Llm::load(const LlmOptions& options,
                    model::parse_model_config(checkpoint.config(), checkpoint.name()));
   config.max_model_len = options.max_model_len.value_or(config.max_position_embeddings);
   llm->kv_dtype_ = kv_dtype_of(options, config);
-  ASSIGN_OR_RETURN(const std::optional<DType> quantise_to, quantisation_of(options));
+  ASSIGN_OR_RETURN(llm->quantise_to_, quantisation_of(options));
   RETURN_IF_ERROR(check_format(checkpoint, options.load_format));
-  RETURN_IF_ERROR(check_memory(checkpoint, config, llm->kv_dtype_, quantise_to));
+  ASSIGN_OR_RETURN(llm->memory_limits_, weights::read_memory_limits());
+  RETURN_IF_ERROR(llm->plan(config, options.memory.value_or(least_memory()))
+                      .status()
+                      .with_context(checkpoint.name()));
 
   if (!options.tokenizer.empty()) {
     ASSIGN_OR_RETURN(llm->tokenizer_, load_tokenizer(options.tokenizer));
@@ -98,11 +95,22 @@ Result<std::unique_ptr<Llm>> Llm::load(const LlmOptions& options,
   std::erase_if(llm->eos_token_ids_, [&](int32_t id) { return id >= config.vocab_size; });
   ASSIGN_OR_RETURN(llm->sampling_defaults_,
                    load_sampling_defaults(checkpoint, options.generation_config));
-  ASSIGN_OR_RETURN(llm->model_,
-                   model::load_model(checkpoint, config, *llm->kernels_, progress, quantise_to));
+  ASSIGN_OR_RETURN(llm->model_, model::load_model(checkpoint, config, *llm->kernels_, progress,
+                                                  llm->quantise_to_));
   llm->load_seconds_ =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return llm;
+}
+
+engine::MemoryPlan Llm::plan(const model::ModelConfig& config,
+                             engine::MemoryOptions options) const {
+  options.kv_dtype = kv_dtype_;
+  options.quantise_to = quantise_to_;
+  return engine::plan_memory(*checkpoint_, config, options, memory_limits_);
+}
+
+engine::MemoryPlan Llm::plan_memory(engine::MemoryOptions options) const {
+  return plan(model_->config(), options);
 }
 
 Status Llm::require_tokenizer() const {

@@ -10,12 +10,14 @@
 #include <string>
 
 #include "engine/engine.h"
+#include "engine/memory_plan.h"
 #include "kernels/kernels.h"
 #include "llm/generation.h"
 #include "model/registry.h"
 #include "tokenizer/chat_template.h"
 #include "tokenizer/tokenizer.h"
 #include "weights/checkpoint.h"
+#include "weights/memory_limits.h"
 
 namespace orrery::llm {
 
@@ -34,6 +36,8 @@ struct LlmOptions {
                                            // none (vllm is the same), or a folder
   std::optional<int64_t> max_model_len;
   int64_t max_num_batched_tokens = 512;  // tokens of a prefill chunk
+  // What must fit beside the weights (its dtypes are set from the above); absent: one KV block.
+  std::optional<engine::MemoryOptions> memory;
 };
 
 class Llm {
@@ -59,6 +63,8 @@ class Llm {
   // What generation_config.json recommends.
   const sampler::SamplingParams& sampling_defaults() const { return sampling_defaults_; }
   const LlmOptions& options() const { return options_; }
+  // Of the memory that there was before the weights were loaded; dtypes are set to this model's.
+  engine::MemoryPlan plan_memory(engine::MemoryOptions options) const;
   double load_seconds() const { return load_seconds_; }
 
   // The prompt's ids; special tokens spelled in `text` count (it comes from the person at the
@@ -81,6 +87,7 @@ class Llm {
  private:
   Llm() = default;
   Status require_tokenizer() const;
+  engine::MemoryPlan plan(const model::ModelConfig& config, engine::MemoryOptions options) const;
   Result<Generation> generate_on(engine::Engine& engine, trace::TraceWriter& trace,
                                  std::vector<int32_t> prompt, const GenerationParams& params,
                                  GenerationObserver& observer);
@@ -92,6 +99,8 @@ class Llm {
   std::optional<tokenizer::ChatTemplate> chat_template_;
   std::unique_ptr<model::Model> model_;
   DType kv_dtype_ = DType::kBF16;
+  std::optional<DType> quantise_to_;
+  weights::MemoryLimits memory_limits_;  // before the weights were loaded
   std::vector<int32_t> eos_token_ids_;
   sampler::SamplingParams sampling_defaults_;
   double load_seconds_ = 0;

@@ -6,45 +6,42 @@
 #include "base/log.h"
 #include "llm/identity.h"
 #include "llm/service_impl.h"
-#include "weights/memory_limits.h"
 
 namespace orrery::llm {
 namespace {
 
-constexpr int64_t kMaxDefaultKvBytes = int64_t{4} << 30;
+engine::MemoryPlan plan_memory(const Llm& llm, const ServiceOptions& options) {
+  const engine::SchedulerOptions& scheduler = options.scheduler;
+  engine::MemoryOptions memory;
+  memory.max_model_len = llm.options().max_model_len;
+  if (scheduler.max_model_len != 0) {
+    memory.max_model_len = scheduler.max_model_len;
+  } else if (scheduler.kv.num_blocks != 0) {
+    memory.max_model_len = llm.model().config().max_model_len;  // not shortened to a pool asked for
+  }
+  memory.max_num_batched_tokens = scheduler.max_num_batched_tokens;
+  memory.max_num_seqs = scheduler.max_num_seqs;
+  if (options.kv_cache_memory_bytes != 0)
+    memory.kv_cache_memory_bytes = options.kv_cache_memory_bytes;
+  if (scheduler.kv.num_blocks != 0) memory.num_kv_blocks = scheduler.kv.num_blocks;
+  return llm.plan_memory(memory);
+}
 
 // Fills in what the options leave to the model and the machine.
-Status resolve(const Llm& llm, ServiceOptions& options) {
-  const model::ModelConfig& config = llm.model().config();
+Status resolve(const Llm& llm, const engine::MemoryPlan& plan, ServiceOptions& options) {
+  const int64_t longest = llm.model().config().max_model_len;
   engine::SchedulerOptions& scheduler = options.scheduler;
-  if (scheduler.max_model_len == 0)
-    scheduler.max_model_len =
-        static_cast<int32_t>(std::min<int64_t>(config.max_model_len, INT32_MAX));
-  if (scheduler.max_model_len < 0 || scheduler.max_model_len > config.max_model_len) {
-    return invalid_argument("max_model_len: expected from 1 to the model's {}, got {}",
-                            config.max_model_len, scheduler.max_model_len);
+  if (scheduler.max_model_len < 0 || scheduler.max_model_len > longest) {
+    return invalid_argument("max_model_len: expected from 1 to the model's {}, got {}", longest,
+                            scheduler.max_model_len);
   }
-  if (scheduler.kv.num_blocks != 0) return {};
-  const int64_t bytes_per_block =
-      engine::kBlockSize * engine::KvMemory::bytes_per_token(config, llm.kv_dtype());
-  int64_t bytes = options.kv_cache_memory_bytes;
-  if (bytes == 0) {
-    ASSIGN_OR_RETURN(const weights::MemoryLimits limits, weights::read_memory_limits());
-    const int64_t useful = int64_t{scheduler.max_num_seqs} *
-                           engine::blocks_for(scheduler.max_model_len) * bytes_per_block;
-    bytes = std::min({useful, kMaxDefaultKvBytes, limits.available_bytes() / 2});
-  }
-  const int64_t num_blocks = std::min<int64_t>(bytes / bytes_per_block, INT32_MAX);
-  if (num_blocks < 1) {
-    return resource_exhausted("KV cache: expected room for a block of {} bytes, got {}",
-                              bytes_per_block, bytes);
-  }
-  scheduler.kv.num_blocks = static_cast<int32_t>(num_blocks);
-  if (num_blocks < engine::blocks_for(scheduler.max_model_len)) {
-    log::warn(
-        "KV cache: {} blocks hold {} tokens, less than max_model_len = {}: longer requests "
-        "will be refused",
-        num_blocks, num_blocks * engine::kBlockSize, scheduler.max_model_len);
+  if (plan.num_kv_blocks < 1 || plan.needed_bytes > plan.available_bytes)
+    return resource_exhausted("{}", plan.verdict);
+  scheduler.max_model_len = static_cast<int32_t>(std::min<int64_t>(plan.max_model_len, INT32_MAX));
+  scheduler.kv.num_blocks = static_cast<int32_t>(std::min<int64_t>(plan.num_kv_blocks, INT32_MAX));
+  if (plan.shortened || plan.num_kv_blocks < plan.blocks_per_request) {
+    log::warn("KV cache: {} blocks hold {} tokens, the model takes {}: longer requests are refused",
+              plan.num_kv_blocks, plan.num_kv_blocks * engine::kBlockSize, longest);
   }
   return {};
 }
@@ -53,7 +50,8 @@ Status resolve(const Llm& llm, ServiceOptions& options) {
 
 Result<std::unique_ptr<Service>> Service::create(Llm& llm, ServiceOptions options,
                                                  trace::TraceWriter& trace) {
-  RETURN_IF_ERROR(resolve(llm, options));
+  engine::MemoryPlan plan = plan_memory(llm, options);
+  RETURN_IF_ERROR(resolve(llm, plan, options));
   if (!options.seed) {
     std::random_device device;
     options.seed = uint64_t{device()} << 32 | device();
@@ -63,7 +61,8 @@ Result<std::unique_ptr<Service>> Service::create(Llm& llm, ServiceOptions option
   engine_options.kv_dtype = llm.kv_dtype();
   ASSIGN_OR_RETURN(auto engine,
                    engine::Engine::create(llm.model(), llm.kernels(), engine_options, trace));
-  auto impl = std::make_unique<Impl>(llm, std::move(options), std::move(engine), trace);
+  auto impl =
+      std::make_unique<Impl>(llm, std::move(options), std::move(plan), std::move(engine), trace);
   return std::unique_ptr<Service>(new Service(std::move(impl)));
 }
 
@@ -81,6 +80,7 @@ void Service::set_focus(uint32_t sequence) { impl_->engine().set_focus(sequence)
 const Llm& Service::llm() const { return impl_->llm(); }
 const engine::SchedulerOptions& Service::scheduler_options() const { return impl_->scheduler(); }
 int64_t Service::kv_cache_bytes() const { return impl_->kv_cache_bytes(); }
+const engine::MemoryPlan& Service::memory_plan() const { return impl_->memory_plan(); }
 OrderedJson Service::description() const {
   engine::EngineOptions options;
   options.scheduler = impl_->scheduler();
@@ -90,10 +90,11 @@ OrderedJson Service::description() const {
 
 // ---- Coming in.
 
-Service::Impl::Impl(Llm& llm, ServiceOptions options, std::unique_ptr<engine::Engine> engine,
-                    trace::TraceWriter& trace)
+Service::Impl::Impl(Llm& llm, ServiceOptions options, engine::MemoryPlan plan,
+                    std::unique_ptr<engine::Engine> engine, trace::TraceWriter& trace)
     : llm_(llm),
       options_(std::move(options)),
+      memory_plan_(std::move(plan)),
       trace_(trace),
       scheduler_(engine->scheduler().options()),
       kv_cache_bytes_(engine->kv_memory().bytes()),

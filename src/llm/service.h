@@ -28,11 +28,10 @@
 namespace orrery::llm {
 
 struct ServiceOptions {
-  // kv.num_blocks 0: as many as `kv_cache_memory_bytes` holds. max_model_len 0: the model's.
+  // kv.num_blocks 0: as many as `kv_cache_memory_bytes` holds. max_model_len 0: the model's, or as
+  // much of it as fits, if the Llm was not loaded for a length.
   engine::SchedulerOptions scheduler;
-  // 0: what `max_num_seqs` requests of max_model_len take, at most 4 GiB, and at most half of the
-  // memory that is left.
-  int64_t kv_cache_memory_bytes = 0;
+  int64_t kv_cache_memory_bytes = 0;  // 0: what the memory plan leaves (engine/memory_plan.h)
   // Of requests that bring no seed; absent: another one at each start.
   std::optional<uint64_t> seed;
   // Sequences in the engine, running and waiting, above which submit() refuses; 0: no limit.
@@ -134,6 +133,7 @@ class Service {
   const Llm& llm() const;
   const engine::SchedulerOptions& scheduler_options() const;  // as resolved
   int64_t kv_cache_bytes() const;
+  const engine::MemoryPlan& memory_plan() const;
   // The model, its identity and every setting on which a recording's events depend: the metadata of
   // a recording (trace/recorder.h).
   OrderedJson description() const;

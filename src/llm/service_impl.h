@@ -49,8 +49,8 @@ struct Job {
 
 class Service::Impl {
  public:
-  Impl(Llm& llm, ServiceOptions options, std::unique_ptr<engine::Engine> engine,
-       trace::TraceWriter& trace);
+  Impl(Llm& llm, ServiceOptions options, engine::MemoryPlan plan,
+       std::unique_ptr<engine::Engine> engine, trace::TraceWriter& trace);
   ~Impl();
 
   Result<uint32_t> submit(CompletionRequest request, DeltaSink sink);
@@ -62,6 +62,7 @@ class Service::Impl {
   const Llm& llm() const { return llm_; }
   const engine::SchedulerOptions& scheduler() const { return scheduler_; }
   int64_t kv_cache_bytes() const { return kv_cache_bytes_; }
+  const engine::MemoryPlan& memory_plan() const { return memory_plan_; }
 
  private:
   struct Item {
@@ -87,6 +88,7 @@ class Service::Impl {
 
   Llm& llm_;
   const ServiceOptions options_;
+  const engine::MemoryPlan memory_plan_;
   trace::TraceWriter& trace_;
   const engine::SchedulerOptions scheduler_;
   const int64_t kv_cache_bytes_;

@@ -1,4 +1,6 @@
 // Many requests at once, text to text.
+#include <gmock/gmock.h>
+
 #include <thread>
 
 #include "engine/runner.h"
@@ -200,6 +202,36 @@ TEST_F(ServiceTest, RefusesAtTheDoorWhatCannotRun) {
   EXPECT_EQ(refusal([](R& r) { r.params.sampling.top_p = 2; }), invalid);
   EXPECT_EQ(refusal([](R& r) { r.params.max_tokens = 100; }), StatusCode::kResourceExhausted);
   EXPECT_EQ(refusal([](R& r) { r.n = 3; }), StatusCode::kUnavailable);
+}
+
+TEST_F(ServiceTest, ItsPoolIsThatOfTheMemoryPlan) {
+  ServiceOptions options = small();
+  options.scheduler.kv.num_blocks = 0;
+  {
+    const auto service = start(options);
+    const engine::MemoryPlan& plan = service->memory_plan();
+    EXPECT_EQ(service->scheduler_options().kv.num_blocks, plan.num_kv_blocks);
+    EXPECT_EQ(service->kv_cache_bytes(), plan.kv_bytes);
+    // 8 requests of the model's length, unless this machine is very small.
+    EXPECT_EQ(plan.num_kv_blocks, 8 * engine::blocks_for(512));
+  }
+  // Room for less than one request: what fits is the longest.
+  options.kv_cache_memory_bytes = 3 * llm_->plan_memory({}).kv_bytes_per_block;
+  const auto service = start(options);
+  EXPECT_EQ(service->scheduler_options().kv.num_blocks, 3);
+  EXPECT_EQ(service->scheduler_options().max_model_len, 3 * engine::kBlockSize);
+}
+
+TEST_F(ServiceTest, APoolThatCannotFitIsRefusedBeforeTheModelIsLoaded) {
+  LlmOptions options;
+  options.memory.emplace().num_kv_blocks = int64_t{1} << 26;  // 3 TiB
+  bool loading = false;
+  const auto llm = Llm::load(options, kernels::cpu::make_cpu_kernels("", 1).value(),
+                             [&](double) { loading = true; });
+  ASSERT_FALSE(llm.ok());
+  EXPECT_EQ(llm.status().code(), StatusCode::kResourceExhausted);
+  EXPECT_THAT(llm.status().message(), testing::HasSubstr("67108864 KV blocks"));
+  EXPECT_FALSE(loading);
 }
 
 TEST_F(ServiceTest, AbortsFreeEverythingAlsoWithManySequencesAndBeforeTheFirstToken) {
