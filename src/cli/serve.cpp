@@ -29,6 +29,7 @@ struct ServeOptions {
   server::HttpOptions http;
   std::string api_key_file;
   live::LiveText live_text = live::LiveText::kOn;
+  std::optional<bool> live_switches;
   int64_t port = 8000, max_queued_requests = 1024, max_connections = 20'000, workers = 2;
   int64_t max_body_mib = 16;
   double header_timeout_s = 10, body_timeout_s = 60, idle_timeout_s = 75, write_timeout_s = 30;
@@ -57,6 +58,15 @@ std::vector<Flag> ServeOptions::flags() {
          const auto parsed = live::parse_live_text(value);
          if (!parsed) return invalid_argument("expected on, ids or off, got \"{}\"", value);
          live_text = *parsed;
+         return {};
+       }},
+      {"--live-switches", 0, "ON|OFF",
+       "the live page may switch techniques off, for all (default: on "
+       "at a loopback address without keys)",
+       [this](std::string_view value) -> Status {
+         if (value != "on" && value != "off")
+           return invalid_argument("expected on or off, got \"{}\"", value);
+         live_switches = value == "on";
          return {};
        }},
       {"--max-queued-requests", 0, "N", "beyond --max-num-seqs; then 503 (default 1024)",
@@ -210,7 +220,9 @@ Status serve(ServeOptions& options) {
     log::warn("{} can be reached from other machines and asks for no API key: no live page",
               options.http.host);
   } else {
-    hub = add_live_page(*http, !options.http.keys.empty(), *service, ring, options.live_text);
+    const bool has_keys = !options.http.keys.empty();
+    const bool switches = options.live_switches.value_or(!has_keys && options.http.uds.empty());
+    hub = add_live_page(*http, *service, ring, {has_keys, options.live_text, switches});
   }
   serving = true;
   http->start();

@@ -1,6 +1,7 @@
 #include "cli/serve_live.h"
 
 #include "base/json.h"
+#include "cli/serve_techniques.h"
 #include "server/routes.h"
 
 namespace orrery::cli {
@@ -32,14 +33,13 @@ HttpResponse page_response(int status, std::string_view content_type) {
 
 }  // namespace
 
-std::unique_ptr<live::Hub> add_live_page(server::HttpServer& http, bool has_keys,
-                                         llm::Service& service, trace::EventRing& ring,
-                                         live::LiveText text) {
+std::unique_ptr<live::Hub> add_live_page(server::HttpServer& http, llm::Service& service,
+                                         trace::EventRing& ring, const LivePageOptions& page) {
   live::HubOptions options;
   OrderedJson description = service.description();
   description["vocab_size"] = service.llm().model().config().vocab_size;
   options.description = dump_json(description);
-  options.text = text;
+  options.text = page.text;
   if (const tokenizer::Tokenizer* tokenizer = service.llm().tokenizer()) {
     options.token_text = [tokenizer](int32_t id) -> live::TokenText {
       if (tokenizer->is_special(id)) return {std::string(tokenizer->token(id)), true};
@@ -47,17 +47,14 @@ std::unique_ptr<live::Hub> add_live_page(server::HttpServer& http, bool has_keys
     };
   }
   options.set_focus = [&service](uint32_t sequence) { service.set_focus(sequence); };
+  const auto switches = std::make_shared<TechniqueSwitches>(service, page.switches);
+  options.on_unwatched = [switches] { switches->restore(); };
   auto hub = std::make_unique<live::Hub>(ring, std::move(options));
 
-  const auto add = [&](std::string path, bool prefix, bool on_io_thread, server::Handler handler) {
-    server::Route route;
-    route.method = "GET";
-    route.path = std::move(path);
-    route.prefix = prefix;
+  const auto add = [&](server::Route route, server::Handler handler) {
     route.for_browsers = true;
-    route.on_io_thread = on_io_thread;
-    route.handler = [has_keys, handler = std::move(handler)](HttpRequest request,
-                                                             std::shared_ptr<Responder> responder) {
+    route.handler = [has_keys = page.has_keys, handler = std::move(handler)](
+                        HttpRequest request, std::shared_ptr<Responder> responder) {
       if (!has_keys && !names_this_machine(request)) {
         return responder->respond(server::error_response(
             403, "without API keys this page answers to names of this machine only",
@@ -78,15 +75,33 @@ std::unique_ptr<live::Hub> add_live_page(server::HttpServer& http, bool has_keys
     response.body = std::move(found.body);
     responder->respond(std::move(response));
   };
-  add("/", false, false, get);
-  add("/live/events", false, true,
-      [hub = hub.get(), &http](const HttpRequest& request, std::shared_ptr<Responder> responder) {
-        const std::shared_ptr<live::Viewer> viewer = hub->watch(request.query);
-        server::stream_from(http, std::move(responder),
-                            page_response(200, "application/octet-stream"),
-                            [viewer] { return viewer->next(); });
-      });
-  add("/live/", true, false, get);
+  server::Route route;
+  route.method = "GET";
+  route.path = "/";
+  add(route, get);
+  route.path = "/live/techniques";
+  add(route, [switches](const HttpRequest&, const std::shared_ptr<Responder>& responder) {
+    responder->respond(switches->state());
+  });
+  route.path = "/live/events";
+  route.on_io_thread = true;
+  add(route, [hub = hub.get(), &http](const HttpRequest& request,
+                                      std::shared_ptr<Responder> responder) {
+    const std::shared_ptr<live::Viewer> viewer = hub->watch(request.query);
+    server::stream_from(http, std::move(responder), page_response(200, "application/octet-stream"),
+                        [viewer] { return viewer->next(); });
+  });
+  route.path = "/live/";
+  route.on_io_thread = false;
+  route.prefix = true;
+  add(route, get);
+  route.path = "/live/techniques";
+  route.prefix = false;
+  route.method = "POST";
+  route.json_body = true;
+  add(route, [switches](const HttpRequest& request, std::shared_ptr<Responder> responder) {
+    switches->set(request, std::move(responder));
+  });
   return hub;
 }
 

@@ -37,9 +37,11 @@ uint64_t sequence_seed(uint64_t seed, int32_t index) {
 }
 
 Engine::Engine(const model::Model& model, kernels::Kernels& kernels, KvMemory kv,
-               std::unique_ptr<Scheduler> scheduler, trace::TraceWriter& trace)
+               SchedulerOptions asked, std::unique_ptr<Scheduler> scheduler,
+               trace::TraceWriter& trace)
     : model_(model),
       kv_(std::move(kv)),
+      asked_(std::move(asked)),
       scheduler_(std::move(scheduler)),
       context_(kernels),
       sampler_(model.config().vocab_size),
@@ -49,10 +51,21 @@ Result<std::unique_ptr<Engine>> Engine::create(const model::Model& model, kernel
                                                EngineOptions options, trace::TraceWriter& trace) {
   options.scheduler.kv.sliding_window = smallest_common_window(model.config());
   const int64_t num_blocks = options.scheduler.kv.num_blocks;
-  ASSIGN_OR_RETURN(auto scheduler, Scheduler::create(std::move(options.scheduler), trace));
+  ASSIGN_OR_RETURN(auto scheduler, Scheduler::create(options.scheduler, trace));
   ASSIGN_OR_RETURN(KvMemory kv, KvMemory::allocate(model.config(), options.kv_dtype, num_blocks));
-  return std::unique_ptr<Engine>(
-      new Engine(model, kernels, std::move(kv), std::move(scheduler), trace));
+  return std::unique_ptr<Engine>(new Engine(
+      model, kernels, std::move(kv), std::move(options.scheduler), std::move(scheduler), trace));
+}
+
+Status Engine::set_techniques(const Techniques& techniques) {
+  if (scheduler_->has_unfinished()) return unavailable("techniques: requests are unfinished");
+  ASSIGN_OR_RETURN(SchedulerOptions options, with_techniques(asked_, techniques));
+  ASSIGN_OR_RETURN(auto scheduler, Scheduler::create(std::move(options), trace_.writer()));
+  scheduler->continue_from(*scheduler_);
+  scheduler_ = std::move(scheduler);
+  trace_(EventKind::kTechniques, 0,
+         {bits_of(techniques), scheduler_->options().max_num_batched_tokens});
+  return {};
 }
 
 Status Engine::add_request(GenerationRequest request, TokenSink sink) {

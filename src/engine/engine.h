@@ -23,6 +23,7 @@
 #include "engine/kv_memory.h"
 #include "engine/scheduler.h"
 #include "engine/step_timer.h"
+#include "engine/techniques.h"
 #include "model/model.h"
 #include "sampler/sampler.h"
 #include "trace/trace_writer.h"
@@ -83,6 +84,10 @@ class Engine {
   bool abort(uint32_t sequence, FinishReason reason = FinishReason::kAborted);
   void abort_all();
 
+  // From now on with these techniques, and with nothing in the prefix cache. Errors: kUnavailable
+  // (a request is unfinished); those of with_techniques(). Nothing has changed then.
+  Status set_techniques(const Techniques& techniques);
+
   // Runs one step, and emits the tokens that came of it. False if no request is unfinished.
   bool step();
 
@@ -91,6 +96,8 @@ class Engine {
   void set_focus(uint32_t sequence) { focus_.store(sequence, std::memory_order_relaxed); }
 
   const Scheduler& scheduler() const { return *scheduler_; }
+  // As they were asked for, with the model's sliding window: before set_techniques().
+  const SchedulerOptions& asked() const { return asked_; }
   const KvMemory& kv_memory() const { return kv_; }
   uint64_t num_steps() const { return num_steps_; }
   int64_t num_generated_tokens() const { return num_generated_tokens_; }
@@ -115,7 +122,7 @@ class Engine {
     sampler::SampleTrace trace;
   };
 
-  Engine(const model::Model& model, kernels::Kernels& kernels, KvMemory kv,
+  Engine(const model::Model& model, kernels::Kernels& kernels, KvMemory kv, SchedulerOptions asked,
          std::unique_ptr<Scheduler> scheduler, trace::TraceWriter& trace);
   void copy_blocks(std::span<const BlockCopy> copies);
   void gather(const StepPlan& plan);
@@ -138,6 +145,7 @@ class Engine {
 
   const model::Model& model_;
   KvMemory kv_;
+  const SchedulerOptions asked_;
   std::unique_ptr<Scheduler> scheduler_;
   model::Context context_;
   sampler::Sampler sampler_;

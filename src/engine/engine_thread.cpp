@@ -69,6 +69,19 @@ void EngineThread::abort(uint32_t sequence, FinishReason reason) {
   wake_.notify_one();
 }
 
+void EngineThread::set_techniques(const Techniques& techniques, std::chrono::milliseconds patience,
+                                  std::function<void(const Status&)> done) {
+  bool refused = false;
+  {
+    const std::lock_guard lock(mutex_);
+    refused = stop_ || change_;
+    if (!refused)
+      change_ = Change{techniques, std::chrono::steady_clock::now() + patience, std::move(done)};
+  }
+  if (refused) return done(unavailable("techniques: another change waits, or the engine stops"));
+  wake_.notify_one();
+}
+
 void EngineThread::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -82,11 +95,14 @@ void EngineThread::run() {
     heartbeat_.fetch_add(1, std::memory_order_relaxed);
     lock.lock();
     if (!worked)
-      wake_.wait(lock, [this] { return stop_ || !submitted_.empty() || !aborted_.empty(); });
+      wake_.wait(lock,
+                 [this] { return stop_ || change_ || !submitted_.empty() || !aborted_.empty(); });
   }
   // Sinks take locks under which others submit: none is called under this one.
   std::vector<Submission> late = std::exchange(submitted_, {});
+  const std::optional<Change> change = std::exchange(change_, std::nullopt);
   lock.unlock();
+  if (change) change->done(unavailable("techniques: the engine stops"));
   engine_->abort_all();
   for (Submission& submission : late)  // came too late to be taken in
     refuse(submission.request, submission.sink, FinishReason::kAborted, {});
@@ -102,7 +118,8 @@ void EngineThread::publish_stats() {
                              scheduler.counts(),
                              engine_->num_generated_tokens(),
                              engine_->num_computed_tokens(),
-                             engine_->last_times()};
+                             engine_->last_times(),
+                             techniques_of(scheduler.options())};
   const std::lock_guard lock(stats_mutex_);
   stats_ = stats;
 }
@@ -118,19 +135,49 @@ EngineStats EngineThread::stats() const {
   return stats;
 }
 
+// While a change waits for the last request to end, those that come wait too, and so do their
+// aborts.
+EngineThread::Inbox EngineThread::open_inbox() {
+  Inbox inbox;
+  if (change_ && (!engine_->scheduler().has_unfinished() ||
+                  std::chrono::steady_clock::now() >= change_->until)) {
+    inbox.change = std::exchange(change_, std::nullopt);
+  }
+  if (!change_) {
+    inbox.submitted = std::exchange(submitted_, {});
+    inbox.aborted = std::exchange(aborted_, {});
+    return inbox;
+  }
+  const auto is_held = [this](const Abort& abort) {
+    return std::any_of(submitted_.begin(), submitted_.end(), [&](const Submission& s) {
+      const uint32_t first = s.request.request.id;
+      return abort.sequence - first < static_cast<uint32_t>(std::max(1, s.request.n));
+    });
+  };
+  const auto held = std::stable_partition(aborted_.begin(), aborted_.end(),
+                                          [&](const Abort& abort) { return !is_held(abort); });
+  inbox.aborted.assign(aborted_.begin(), held);
+  aborted_.erase(aborted_.begin(), held);
+  return inbox;
+}
+
 // Hands what came from other threads to the engine, with the lock open. True if there was
 // something, or the thread shall stop.
 bool EngineThread::take_in(std::unique_lock<std::mutex>& lock) {
   if (stop_) return true;
-  if (submitted_.empty() && aborted_.empty()) return false;
-  std::vector<Submission> submitted = std::exchange(submitted_, {});
-  std::vector<Abort> aborted = std::exchange(aborted_, {});
+  Inbox inbox = open_inbox();
+  if (inbox.empty()) return false;
   lock.unlock();
-  for (Submission& submission : submitted) {
+  if (inbox.change) {
+    const Status status = engine_->set_techniques(inbox.change->techniques);
+    publish_stats();  // before `done`, which may look at them
+    inbox.change->done(status);
+  }
+  for (Submission& submission : inbox.submitted) {
     const Status status = engine_->add_request(submission.request, submission.sink);
     if (!status.ok()) refuse(submission.request, submission.sink, FinishReason::kError, status);
   }
-  for (const Abort& abort : aborted) engine_->abort(abort.sequence, abort.reason);
+  for (const Abort& abort : inbox.aborted) engine_->abort(abort.sequence, abort.reason);
   publish_stats();
   lock.lock();
   return true;

@@ -6,9 +6,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -27,6 +30,7 @@ struct EngineStats {
   int64_t num_generated_tokens = 0;
   int64_t num_computed_tokens = 0;
   StepTimes times;
+  Techniques techniques;
 };
 
 class EngineThread {
@@ -46,6 +50,12 @@ class EngineThread {
   uint32_t submit(GenerationRequest request, TokenSink sink);
   // The sequence's sink gets the reason, unless it has finished before.
   void abort(uint32_t sequence, FinishReason reason = FinishReason::kAborted);
+  // As soon as no request is unfinished; those that are submitted meanwhile wait, for `patience` at
+  // most. `done` is called once, on the engine's thread or this one, and must return soon; errors:
+  // those of Engine::set_techniques(), kUnavailable also while another change waits, and at the
+  // end.
+  void set_techniques(const Techniques& techniques, std::chrono::milliseconds patience,
+                      std::function<void(const Status&)> done);
 
   // Grows with each step: a monitor that sees requests waiting and no growth knows that the engine
   // hangs.
@@ -62,9 +72,22 @@ class EngineThread {
     uint32_t sequence;
     FinishReason reason;
   };
+  struct Change {
+    Techniques techniques;
+    std::chrono::steady_clock::time_point until;
+    std::function<void(const Status&)> done;
+  };
+  // What came from other threads, to be handed to the engine now.
+  struct Inbox {
+    std::optional<Change> change;
+    std::vector<Submission> submitted;
+    std::vector<Abort> aborted;
+    bool empty() const { return !change && submitted.empty() && aborted.empty(); }
+  };
   void run();
   void publish_stats();
   uint32_t next_ids(int32_t n);
+  Inbox open_inbox();
   bool take_in(std::unique_lock<std::mutex>& lock);
 
   std::unique_ptr<Engine> engine_;  // touched by the thread alone
@@ -74,6 +97,7 @@ class EngineThread {
   std::condition_variable wake_;
   std::vector<Submission> submitted_;
   std::vector<Abort> aborted_;
+  std::optional<Change> change_;
   uint32_t next_id_ = 1;
   bool stop_ = false;
 

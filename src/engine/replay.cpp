@@ -20,7 +20,7 @@ struct Ended {
 };
 struct Input {
   uint64_t step;
-  std::variant<GenerationRequest, Ended> what;
+  std::variant<GenerationRequest, Ended, Techniques> what;
 };
 
 bool is_compared(const Event& event, bool candidates) {
@@ -97,6 +97,8 @@ Result<std::vector<Input>> inputs_of(std::span<const Event> recording) {
       const FinishReason reason =
           event.reason == Reason::kStop ? FinishReason::kStop : FinishReason::kAborted;
       inputs.push_back({event.step, Ended{event.request, reason}});
+    } else if (event.kind == EventKind::kTechniques) {
+      inputs.push_back({event.step, techniques_from_bits(event.value[0])});
     }
   }
   return inputs;
@@ -152,7 +154,11 @@ void apply(Engine& engine, Input& input) {
     engine.abort(ended->sequence, ended->reason);
     return;
   }
-  // A refusal shows: the arrival is missing.
+  // A refusal shows: the event is missing.
+  if (const auto* techniques = std::get_if<Techniques>(&input.what)) {
+    (void)engine.set_techniques(*techniques);
+    return;
+  }
   (void)engine.add_request(std::move(std::get<GenerationRequest>(input.what)), [](TokenEvent&&) {});
 }
 

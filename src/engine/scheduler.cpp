@@ -194,8 +194,7 @@ void Scheduler::decide(const trace::Event& event) {
 
 // ---- Coming and going.
 
-Result<std::unique_ptr<Scheduler>> Scheduler::create(SchedulerOptions options,
-                                                     trace::TraceWriter& writer) {
+Result<SchedulerOptions> Scheduler::resolve(SchedulerOptions options) {
   const auto at_least_one = [](const char* name, int64_t value) {
     return value >= 1 ? Status() : invalid_argument("{}: expected at least 1, got {}", name, value);
   };
@@ -232,7 +231,20 @@ Result<std::unique_ptr<Scheduler>> Scheduler::create(SchedulerOptions options,
           blocks_for(options.max_model_len), options.kv.num_blocks);
     }
   }
-  return std::unique_ptr<Scheduler>(new Scheduler(std::move(options), writer));
+  return options;
+}
+
+Result<std::unique_ptr<Scheduler>> Scheduler::create(SchedulerOptions options,
+                                                     trace::TraceWriter& writer) {
+  ASSIGN_OR_RETURN(SchedulerOptions resolved, resolve(std::move(options)));
+  return std::unique_ptr<Scheduler>(new Scheduler(std::move(resolved), writer));
+}
+
+void Scheduler::continue_from(const Scheduler& before) {
+  CHECK(!has_unfinished() && !before.has_unfinished() && !before.in_flight_);
+  plan_.step = before.plan_.step;
+  trace_.set_step(plan_.step);
+  counts_ = before.counts_;
 }
 
 Status Scheduler::check_at_the_door(const NewRequest& request) const {

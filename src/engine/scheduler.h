@@ -61,9 +61,14 @@ class Scheduler {
  public:
   static constexpr int32_t kMaxPreemptions = 3;
 
-  // The writer must outlive it. Errors: kInvalidArgument.
+  // The options with what follows from them. Errors: kInvalidArgument, kResourceExhausted.
+  static Result<SchedulerOptions> resolve(SchedulerOptions options);
+  // The writer must outlive it. Errors: those of resolve().
   static Result<std::unique_ptr<Scheduler>> create(SchedulerOptions options,
                                                    trace::TraceWriter& writer);
+  // Before the first request: takes up the step and the counts of one that has nothing unfinished
+  // and whose place it takes.
+  void continue_from(const Scheduler& before);
 
   // Errors: kInvalidArgument (no tokens, an id used before, longer than max_model_len);
   // kResourceExhausted (needs more blocks than there are).

@@ -204,6 +204,7 @@ class Hub::Impl {
       read();
       lock.lock();
       tell_focus(lock);
+      tell_unwatched(lock);
       if (stop_) break;
       wake_.wait_for(lock, period());
     }
@@ -238,6 +239,17 @@ class Hub::Impl {
     lock.lock();
   }
 
+  // A page that only connects anew is not gone.
+  void tell_unwatched(std::unique_lock<std::mutex>& lock) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!viewers_.empty()) last_watched_ = now;
+    if (!options.on_unwatched || now - last_watched_ < options.unwatched_after) return;
+    last_watched_ = now;
+    lock.unlock();
+    options.on_unwatched();
+    lock.lock();
+  }
+
   Response file(std::vector<Event> events, size_t num_before) const {
     num_before -= redact_all(events, num_before, options.text);
     TextTable texts(options);
@@ -254,7 +266,8 @@ class Hub::Impl {
   std::condition_variable wake_;
   bool stop_ = false;
   std::vector<std::pair<const void*, uint32_t>> viewers_;
-  uint32_t focus_ = 0;  // of the hub's thread
+  uint32_t focus_ = 0;  // this and the next: of the hub's thread
+  std::chrono::steady_clock::time_point last_watched_ = std::chrono::steady_clock::now();
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 
  public:

@@ -55,6 +55,10 @@ struct HubOptions {
   // Told whose sampling candidates the engine is to log: a request's number, 0 (nobody watches), or
   // kEveryRequest. May be empty. Called on the hub's thread.
   std::function<void(uint32_t)> set_focus;
+  // Called each time that nobody has watched for another `unwatched_after`. May be empty. On the
+  // hub's thread.
+  std::function<void()> on_unwatched;
+  std::chrono::milliseconds unwatched_after{10'000};
   LiveText text = LiveText::kOn;
   size_t history_events = 1 << 17;  // of 32 bytes: what a page that opens later can scrub through
   std::chrono::milliseconds period{33};  // between two looks at the log

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -306,6 +307,36 @@ TEST(Hub, AsksForCandidatesOnlyWhileSomebodyWatches) {
   EXPECT_TRUE(becomes(3));
   viewer.reset();
   EXPECT_TRUE(becomes(0));
+}
+
+TEST(Hub, GivesWhoComesLateTheTechniquesThatAreOn) {
+  KeptState state;
+  state.apply(event(EventKind::kBlockTaken, 1, {3, 0}));
+  state.apply(event(EventKind::kBlockCached, 1, {3, 0}));
+  state.apply(event(EventKind::kBlockFreed, 1, {3, 0, 1}));
+  EXPECT_EQ(state.snapshot().size(), 3u);
+  state.apply(event(EventKind::kTechniques, 0, {27, 64}));
+  const std::vector<Event> snapshot = state.snapshot();
+  ASSERT_EQ(snapshot.size(), 1u) << "nothing is cached any more";
+  EXPECT_EQ(snapshot[0].kind, EventKind::kTechniques);
+  EXPECT_EQ(snapshot[0].value[0], 27);
+}
+
+TEST(Hub, TellsAgainAndAgainThatNobodyWatches) {
+  trace::EventRing ring(1 << 10);
+  HubOptions options = quick();
+  std::atomic<int> told{0};
+  options.on_unwatched = [&told] { ++told; };
+  options.unwatched_after = std::chrono::milliseconds(20);
+  Hub hub(ring, options);
+  for (int i = 0; i < 1000 && told < 3; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_GE(told, 3);
+  const auto viewer = hub.watch("");
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // a call that was under way
+  const int before = told;
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(told, before);
 }
 
 TEST(Hub, ServesThePageAndNothingElse) {

@@ -116,6 +116,10 @@ void KeptState::apply(const Event& event) {
     case EventKind::kRefused:
       requests_.erase(event.request);
       break;
+    case EventKind::kTechniques:  // with an empty pool
+      techniques_ = event;
+      blocks_.clear();
+      break;
     default:
       break;
   }
@@ -178,6 +182,7 @@ void KeptState::add_request(const Kept& kept, std::vector<int32_t>& users,
 std::vector<Event> KeptState::snapshot() const {
   std::vector<Event> out;
   std::vector<int32_t> users(blocks_.size());
+  if (techniques_.kind == EventKind::kTechniques) out.push_back(techniques_);
   add_free_blocks(out);
   for (const auto& [id, kept] : requests_) add_request(kept, users, out);
   for (Event& event : out) event.step = step_;

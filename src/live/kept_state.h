@@ -50,6 +50,7 @@ class KeptState {
 
   std::map<uint32_t, Kept> requests_;
   std::vector<Block> blocks_;
+  trace::Event techniques_;  // kind as constructed: never switched
   uint64_t num_events_ = 0;
   uint64_t step_ = 0;
 };

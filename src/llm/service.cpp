@@ -77,6 +77,18 @@ bool Service::drain(std::chrono::milliseconds timeout) { return impl_->drain(tim
 uint64_t Service::heartbeat() const { return impl_->engine().heartbeat(); }
 ServiceStats Service::stats() const { return impl_->stats(); }
 void Service::set_focus(uint32_t sequence) { impl_->engine().set_focus(sequence); }
+void Service::set_techniques(const engine::Techniques& techniques,
+                             std::chrono::milliseconds patience,
+                             std::function<void(const Status&)> done) {
+  impl_->engine().set_techniques(techniques, patience, std::move(done));
+}
+Status Service::check_techniques(const engine::Techniques& techniques) const {
+  return engine::with_techniques(impl_->asked(), techniques).status();
+}
+engine::Techniques Service::techniques() const { return impl_->engine().stats().techniques; }
+engine::Techniques Service::techniques_asked() const {
+  return engine::techniques_of(impl_->asked());
+}
 const Llm& Service::llm() const { return impl_->llm(); }
 const engine::SchedulerOptions& Service::scheduler_options() const { return impl_->scheduler(); }
 int64_t Service::kv_cache_bytes() const { return impl_->kv_cache_bytes(); }
@@ -97,6 +109,7 @@ Service::Impl::Impl(Llm& llm, ServiceOptions options, engine::MemoryPlan plan,
       memory_plan_(std::move(plan)),
       trace_(trace),
       scheduler_(engine->scheduler().options()),
+      asked_(engine->asked()),
       kv_cache_bytes_(engine->kv_memory().bytes()),
       engine_(std::make_unique<engine::EngineThread>(std::move(engine))),
       text_thread_([this] { run(); }) {}

@@ -126,6 +126,18 @@ class Service {
   uint64_t heartbeat() const;
   ServiceStats stats() const;
 
+  // Switches techniques off and on (engine/techniques.h), once no request is unfinished; those that
+  // are submitted meanwhile wait, for `patience` at most. `done` is called once, from any thread,
+  // and must return soon. Errors: kUnavailable (requests did not end in time, another change waits,
+  // stopping), those of check_techniques().
+  void set_techniques(const engine::Techniques& techniques, std::chrono::milliseconds patience,
+                      std::function<void(const Status&)> done);
+  // Whether the engine could, with this model and these options. Errors: kInvalidArgument,
+  // kResourceExhausted.
+  Status check_techniques(const engine::Techniques& techniques) const;
+  engine::Techniques techniques() const;        // now
+  engine::Techniques techniques_asked() const;  // those of the options
+
   // Whose candidates go into the step-event log: a number of a sequence, 0 for nobody's,
   // engine::kEverySequence.
   void set_focus(uint32_t sequence);

@@ -61,6 +61,7 @@ class Service::Impl {
   engine::EngineThread& engine() { return *engine_; }
   const Llm& llm() const { return llm_; }
   const engine::SchedulerOptions& scheduler() const { return scheduler_; }
+  const engine::SchedulerOptions& asked() const { return asked_; }
   int64_t kv_cache_bytes() const { return kv_cache_bytes_; }
   const engine::MemoryPlan& memory_plan() const { return memory_plan_; }
 
@@ -91,6 +92,7 @@ class Service::Impl {
   const engine::MemoryPlan memory_plan_;
   trace::TraceWriter& trace_;
   const engine::SchedulerOptions scheduler_;
+  const engine::SchedulerOptions asked_;  // engine::Engine::asked()
   const int64_t kv_cache_bytes_;
 
   mutable std::mutex mutex_;

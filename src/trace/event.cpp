@@ -52,6 +52,8 @@ std::string_view name_of(EventKind kind) {
       return "finished";
     case EventKind::kRequestParams:
       return "request parameters";
+    case EventKind::kTechniques:
+      return "techniques";
   }
   return "unknown";
 }

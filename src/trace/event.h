@@ -42,8 +42,10 @@ enum class EventKind : uint8_t {
   kFinished = 23,  // output tokens, prompt tokens, preemptions, tokens found in the cache; reason;
                    // detail: 1 if ended from outside (abort, stop string), 0 by its own token
   kRequestParams = 24,  // detail (1 .. 16) bytes of JSON, in memory order: how to sample, ...
+  kTechniques = 25,     // bits of those that are on from now on, tokens that a step may compute;
+                        // no request is unfinished, no block in use or cached
 };
-inline constexpr uint8_t kMaxEventKind = 24;
+inline constexpr uint8_t kMaxEventKind = 25;
 
 enum class Reason : uint8_t {
   kNone = 0,

@@ -61,6 +61,7 @@ class Tracer {
     if (wanted()) write({step_, request, kind, reason, detail, value});
   }
   void write(const Event& event) { writer_->write(event); }
+  TraceWriter& writer() const { return *writer_; }
 
  private:
   TraceWriter* writer_;

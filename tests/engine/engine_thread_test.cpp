@@ -99,5 +99,104 @@ TEST_F(EngineThreadTest, ItsEndAbortsWhatIsUnfinished) {
   EXPECT_TRUE(reason == FinishReason::kAborted || reason == FinishReason::kLength);
 }
 
+// What set_techniques() has come to.
+Status change(EngineThread& engine, const Techniques& techniques,
+              std::chrono::milliseconds patience = std::chrono::seconds(60)) {
+  std::promise<Status> done;
+  engine.set_techniques(techniques, patience,
+                        [&done](const Status& status) { done.set_value(status); });
+  return done.get_future().get();
+}
+
+TEST_F(EngineThreadTest, TechniquesChangeBetweenRequestsAndAnswersDoNot) {
+  const auto engine = start();
+  std::vector<std::vector<int32_t>> expected;
+  Techniques none;
+  none.paging = none.kv_cache = none.prefix_cache = none.continuous_batching =
+      none.chunked_prefill = false;
+  for (const Techniques& techniques : {Techniques(), none, Techniques()}) {
+    std::vector<Stream> before(4), after(4);
+    for (size_t i = 0; i < before.size(); ++i)
+      engine->submit(request(static_cast<int32_t>(i) + 4, 60), std::ref(before[i]));
+    std::promise<Status> done;
+    engine->set_techniques(techniques, std::chrono::seconds(60),
+                           [&done](const Status& status) { done.set_value(status); });
+    for (size_t i = 0; i < after.size(); ++i)  // these wait
+      engine->submit(request(static_cast<int32_t>(i) + 4, 60), std::ref(after[i]));
+    EXPECT_TRUE(done.get_future().get().ok());
+    for (size_t i = 0; i < before.size(); ++i) {
+      EXPECT_EQ(before[i].ended.get_future().get(), FinishReason::kLength);
+      EXPECT_EQ(after[i].ended.get_future().get(), FinishReason::kLength);
+      if (expected.size() <= i) expected.push_back(before[i].tokens);
+      EXPECT_EQ(before[i].tokens, expected[i]);
+      EXPECT_EQ(after[i].tokens, expected[i]);
+    }
+    EXPECT_EQ(engine->stats().techniques, techniques);
+  }
+  EXPECT_EQ(engine->stats().counts.admitted, 24) << "counts go on";
+}
+
+TEST_F(EngineThreadTest, AChangeOfTechniquesIsGivenUpWhenRequestsDoNotEnd) {
+  const auto engine = start();
+  Techniques off;
+  off.prefix_cache = false;
+  // The first token of the running request blocks the engine until all below is submitted.
+  std::promise<void> first, go_on;
+  std::promise<FinishReason> ended;
+  bool seen = false;
+  engine->submit(request(5, 250), [&](const TokenEvent& event) {
+    if (!std::exchange(seen, true)) {
+      first.set_value();
+      go_on.get_future().wait();
+    }
+    if (event.finish_reason != FinishReason::kNone) ended.set_value(event.finish_reason);
+  });
+  first.get_future().wait();
+  std::promise<Status> given_up;
+  engine->set_techniques(off, std::chrono::milliseconds(0),
+                         [&given_up](const Status& status) { given_up.set_value(status); });
+  EXPECT_EQ(change(*engine, off).code(), StatusCode::kUnavailable) << "one waits already";
+  go_on.set_value();
+  EXPECT_EQ(given_up.get_future().get().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(ended.get_future().get(), FinishReason::kLength);
+  EXPECT_EQ(engine->stats().techniques, Techniques());
+}
+
+TEST_F(EngineThreadTest, ARequestThatWaitsForAChangeOfTechniquesCanBeAborted) {
+  const auto engine = start();
+  Techniques off;
+  off.prefix_cache = false;
+  std::promise<void> first, go_on;
+  Stream running, held;
+  bool seen = false;
+  engine->submit(request(5, 100), [&](const TokenEvent& event) {
+    if (!std::exchange(seen, true)) {
+      first.set_value();
+      go_on.get_future().wait();
+    }
+    running(event);
+  });
+  first.get_future().wait();
+  std::promise<Status> done;
+  engine->set_techniques(off, std::chrono::seconds(60),
+                         [&done](const Status& status) { done.set_value(status); });
+  engine->abort(engine->submit(request(6, 200), std::ref(held)));
+  go_on.set_value();
+  EXPECT_TRUE(done.get_future().get().ok());
+  EXPECT_EQ(running.ended.get_future().get(), FinishReason::kLength);
+  EXPECT_EQ(held.ended.get_future().get(), FinishReason::kAborted);
+}
+
+TEST_F(EngineThreadTest, TechniquesThatDoNotGoTogetherAreRefused) {
+  const auto engine = start();
+  for (const auto& off : {&Techniques::paging, &Techniques::kv_cache}) {
+    Techniques techniques;  // with prefix caching
+    techniques.*off = false;
+    EXPECT_EQ(change(*engine, techniques).code(), StatusCode::kInvalidArgument);
+    techniques.prefix_cache = false;
+    EXPECT_TRUE(change(*engine, techniques).ok());
+  }
+}
+
 }  // namespace
 }  // namespace orrery::engine

@@ -86,6 +86,28 @@ TEST_F(ReplayTest, ManyRequestsWithPreemptionsForksAndAbortsReplayIdentically) {
   }
 }
 
+TEST_F(ReplayTest, ARunWhoseTechniquesWereSwitchedReplaysIdentically) {
+  options_.scheduler.kv.num_blocks = 40;  // two whole requests
+  std::mt19937 random(7);
+  trace::EventList log;
+  auto engine = Engine::create(*loaded_.model, *kernels_, options_, log);
+  ASSERT_TRUE(engine.ok()) << engine.status().message();
+  uint32_t next = 1;
+  for (int32_t bits = 0; bits < 32; ++bits) {
+    if (!(*engine)->set_techniques(techniques_from_bits(bits)).ok()) continue;
+    EXPECT_EQ(bits_of(techniques_of((*engine)->scheduler().options())), bits);
+    for (int i = 0; i < 3; ++i, next += 2)
+      EXPECT_TRUE((*engine)->add_request(random_request(random, next), [](TokenEvent&&) {}).ok());
+    while ((*engine)->step()) {
+    }
+  }
+  EXPECT_EQ(next, 1u + 20u * 6u) << "16 sets without a prefix cache, 4 with one";
+  const auto result = replay_of(log.events());
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  EXPECT_FALSE(result->difference) << to_string(*result->difference);
+  EXPECT_GT(result->num_events, log.events().size() / 2);
+}
+
 TEST_F(ReplayTest, NamesTheEventThatDiffers) {
   const std::vector<trace::Event> recording = record(0);
   std::mt19937 random(11);
