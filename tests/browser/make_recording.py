@@ -78,12 +78,27 @@ def file_of(metadata, events):
     return out
 
 
-KIND_ARRIVED, KIND_FILTERED, KIND_CANDIDATE, KIND_FINISHED = 3, 19, 20, 23
+KIND_ARRIVED, KIND_SAMPLED, KIND_FILTERED, KIND_CANDIDATE, KIND_FINISHED = 3, 18, 19, 20, 23
+MOST_CANDIDATES = 9  # of a draw; the page shows eight as bars
+
+
+def top_candidates(events):
+    """Of each draw the first candidates, which are the most probable, and the one drawn; all other events."""
+    keep, drawn, first = [], 0, 0
+    for at, e in enumerate(events):
+        if e[12] != KIND_CANDIDATE:
+            first = at + 1
+            keep.append(True)
+            continue
+        if at == first:  # the draw comes after its candidates
+            drawn = next(s[16:20] for s in events[at:] if s[12] == KIND_SAMPLED)
+        keep.append(at - first < MOST_CANDIDATES or e[16:20] == drawn)
+    return keep
 
 
 def lean(metadata, events, chapters):
     """Keeps sampling candidates only of the oldest request at each moment, which is the one that the page shows: they
-    are most of the bytes, and a page should be small."""
+    are most of the bytes, and a page should be small. Of those the first ones, and the one drawn."""
     kind = [e[12] for e in events]
     request = [struct.unpack_from("<I", e, 8)[0] for e in events]
     unfinished, keep = set(), []
@@ -93,6 +108,7 @@ def lean(metadata, events, chapters):
         elif k == KIND_FINISHED:
             unfinished.discard(r)
         keep.append(k not in (KIND_FILTERED, KIND_CANDIDATE) or r == min(unfinished, default=0))
+    keep = [a and b for a, b in zip(keep, top_candidates(events))]
     for chapter in chapters:
         chapter["event"] = sum(keep[:chapter["event"]])
     events = [e for e, kept in zip(events, keep) if kept]

@@ -6,8 +6,9 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const page = join(dirname(fileURLToPath(import.meta.url)), '../../src/live/page');
-const { parseFile, buildFile, crc32, FrameReader, EventList, Kind } = await import(`${page}/events.js`);
-const { apply, blockCounts, cloneState, evictionOrder, filledSlots, initialState } = await import(`${page}/state.js`);
+const { parseFile, buildFile, crc32, FrameReader, EventList, Kind, TECHNIQUES } = await import(`${page}/events.js`);
+const { apply, blockCounts, cloneState, evictionOrder, filledSlots, initialState, techniqueBits, techniquesOff } = await import(`${page}/state.js`);
+const { measure, middle, ratio } = await import(`${page}/measure.js`);
 const { Player } = await import(`${page}/player.js`);
 const { Texts, splitOutput } = await import(`${page}/texts.js`);
 const { snapshotRecords } = await import(`${page}/save.js`);
@@ -192,6 +193,119 @@ test('a clone goes its own way', () => {
   for (let i = 1500; i < 3000; ++i) apply(b, events, i);
   assert.equal(picture(a), shown);
   assert.equal(JSON.stringify(a.steps), marks);
+});
+
+// ---- Techniques.
+
+/** Records from [step, request, kind, values, reason]. */
+function listOf(rows) {
+  const list = new EventList();
+  for (const [step, request, kind, values = [], reason = 0] of rows) {
+    const record = new Uint8Array(32);
+    const view = new DataView(record.buffer);
+    view.setUint32(0, step, true);
+    view.setUint32(8, request, true);
+    record[12] = kind;
+    record[13] = reason;
+    if (kind === Kind.promptTokens) view.setUint16(14, values.length, true);
+    values.forEach((v, k) => view.setInt32(16 + 4 * k, v, true));
+    list.append(record);
+  }
+  return list;
+}
+
+const NO_PREFIX_CACHE = techniqueBits({ paging: true, kv_cache: true, continuous_batching: true, chunked_prefill: true });
+const small = { num_blocks: 4, block_size: 16, max_num_batched_tokens: 8 };
+
+/** One request of 20 tokens, in two chunks, that draws two tokens; a third of its slots stay empty. */
+const oneRequest = [
+  [0, 1, Kind.arrived, [20, 2]], [0, 1, Kind.promptTokens, [5, 6, 7, 8]],
+  [1, 1, Kind.admitted, [0, 20, 0, 2]], [1, 1, Kind.taken, [0, 0]], [1, 1, Kind.taken, [1, 1]],
+  [1, 1, Kind.chunk, [0, 12, 8]], [1, 0, Kind.stepPlanned, [12, 1, 1, 0]], [1, 0, Kind.stepTimed, [1, 90, 5, 4]],
+  [2, 1, Kind.chunk, [12, 8, 0]], [2, 0, Kind.stepPlanned, [8, 1, 1, 0]], [2, 1, Kind.sampled, [40, 20]], [2, 0, Kind.stepTimed, [0, 60, 0, 0]],
+  [3, 1, Kind.chunk, [20, 1, 0]], [3, 0, Kind.stepPlanned, [1, 1, 1, 0]], [3, 1, Kind.sampled, [41, 21]],
+  [3, 1, Kind.freed, [1, 0, 0]], [3, 1, Kind.freed, [0, 0, 0]], [3, 1, Kind.finished, [2, 20, 0, 0], 13], [3, 0, Kind.stepTimed, [0, 40, 0, 0]],
+];
+
+test('settings say which techniques were on at the start', () => {
+  assert.deepEqual(techniquesOff(initialState(metadata).techniques), []);
+  assert.deepEqual(techniquesOff(initialState({}).techniques), []);
+  const off = { engine: { scheduler: { reservation: 1, recompute_each_step: true, enable_prefix_caching: false, static_batches: true, chunked_prefill: false } } };
+  assert.deepEqual(techniquesOff(initialState(off).techniques), TECHNIQUES);
+});
+
+test('a record of techniques empties the pool, and says what is on from there', () => {
+  const list = listOf([
+    ...oneRequest.slice(0, 15), [3, 1, Kind.cached, [0, 0]], [3, 1, Kind.freed, [1, 0, 0]], [3, 1, Kind.freed, [0, 0, 1]],
+    ...oneRequest.slice(17), [3, 0, Kind.techniques, [NO_PREFIX_CACHE, 64]],
+  ]);
+  const s = initialState(small);
+  for (let i = 0; i < list.length - 1; ++i) apply(s, list, i);
+  assert.deepEqual(blockCounts(s), { used: 0, cached: 1, free: 3 });
+  assert.deepEqual(techniquesOff(s.techniques), []);
+  apply(s, list, list.length - 1);
+  assert.deepEqual(blockCounts(s), { used: 0, cached: 0, free: 4 });
+  assert.deepEqual(techniquesOff(s.techniques), ['prefix_cache']);
+  assert.equal(s.budget, 64);
+  assert.deepEqual(s.steps[2].marks.at(-1), { request: 0, what: 'techniques', a: NO_PREFIX_CACHE, b: 3, reason: '' });
+});
+
+test('a recording that begins after a switch knows what is on', () => {
+  const list = listOf([[0, 0, Kind.techniques, [NO_PREFIX_CACHE, 64]], ...oneRequest]);
+  const before = initialState(small);
+  for (let i = 0; i < 10; ++i) apply(before, list, i);
+  const player = new Player(small);
+  player.append(snapshotRecords(before), true);
+  player.append(list.slice(10));
+  assert.ok(player.switchedAt >= 0);
+  player.seek(player.length);
+  assert.equal(player.state.techniques, NO_PREFIX_CACHE);
+  assert.equal(player.state.budget, 64);
+  player.seek(player.restoring);
+  assert.equal(picture(player.state), picture(before));
+});
+
+test('the newest switch is found after the oldest events were forgotten', () => {
+  const player = new Player(metadata);
+  player.append(events.slice());
+  assert.equal(player.switchedAt, -1);
+  player.append(listOf([[9999, 0, Kind.techniques, [NO_PREFIX_CACHE, 64]]]).slice());
+  const at = player.length - 1;
+  player.interval = 300;
+  player.seek(player.length);
+  player.forget(2500);
+  assert.equal(player.switchedAt, at);
+  assert.equal(player.events.kind(player.switchedAt - player.dropped), Kind.techniques);
+});
+
+test('a run is measured by what stands in its log', () => {
+  const list = listOf([[0, 0, Kind.techniques, [NO_PREFIX_CACHE, 64]], ...oneRequest]);
+  const run = measure(list, 0, small);
+  assert.equal(run.techniques, NO_PREFIX_CACHE);
+  assert.deepEqual([run.requests, run.steps, run.generated, run.computed, run.us], [1, 3, 2, 21, 200]);
+  assert.deepEqual([run.ttft, run.itl, run.gap], [160, 40, 40]);
+  assert.equal(run.rate, 2 / 200e-6);
+  assert.equal(run.atOnce, 1);
+  assert.equal(run.filled, ((12 + 20 + 21) / 96) * 100);
+  assert.equal(run.answers, '[["[5,6,7,8]",[40,41]]]');
+});
+
+test('the recorded run as a whole is measured as the reducer counts it', () => {
+  const run = measure(events, 0, metadata);
+  const s = stateAt(events.length);
+  assert.equal(run.generated, s.totals.generated);
+  assert.equal(run.requests, s.totals.finished);
+  assert.equal(run.us, s.clockUs);
+  let computed = 0;
+  for (let i = 0; i < events.length; ++i) if (events.kind(i) === Kind.stepPlanned) computed += events.value(i, 0);
+  assert.equal(run.computed, computed);
+  assert.ok(run.filled > 50 && run.filled <= 100);
+});
+
+test('ratios say how many times better it is with the technique', () => {
+  assert.equal(ratio('rate', 10, 30), 3);
+  assert.equal(ratio('ttft', 30, 10), 3);
+  assert.equal(middle([{ us: 5 }, { us: 1 }, { us: 9 }], 'us'), 5);
 });
 
 test('events of a newer version are passed over', () => {

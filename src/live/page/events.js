@@ -5,8 +5,11 @@ export const Kind = Object.freeze({
   stepPlanned: 1, stepTimed: 2, arrived: 3, promptTokens: 4, refused: 5, admitted: 6, waiting: 7,
   stalled: 8, chunk: 9, taken: 10, shared: 11, freed: 12, evicted: 13, copied: 14, cached: 15,
   forked: 16, preempted: 17, sampled: 18, filtered: 19, candidate: 20, released: 21, held: 22,
-  finished: 23, params: 24,
+  finished: 23, params: 24, techniques: 25,
 });
+
+/** In the order of their bits in the log. */
+export const TECHNIQUES = ['paging', 'kv_cache', 'prefix_cache', 'continuous_batching', 'chunked_prefill'];
 
 /** Names of reasons, as the engine writes them in its log. */
 export const REASONS = [

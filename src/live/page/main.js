@@ -11,6 +11,7 @@ import { Vitals } from './vitals.js';
 import { Sparks } from './sparks.js';
 import { Source } from './source.js';
 import { Rail } from './rail.js';
+import { Switches } from './switches.js';
 import { Tour } from './tour.js';
 import { prepare } from './canvas.js';
 import { colourOf, hueOf, resetColours, themeColour } from './colour.js';
@@ -26,6 +27,7 @@ const SPEEDS = [
 const IDLE_PACE = 5;
 const SENT_PACE = { one: 5, many: 12 };
 const SLOW_PACE = 1.2;
+const COMPARED_S = 16;
 const IDLE_AFTER_MS = 90000;
 const options = new URLSearchParams(location.search);
 const reduced = matchMedia('(prefers-reduced-motion: reduce)');
@@ -75,6 +77,7 @@ const source = new Source({
     rail.settings = { numBlocks: s.numBlocks, blockSize: s.blockSize, maxModelLen: lengthOf(hello.description) };
     if (!page.view || was) show(page.live);
     describeEngine();
+    switches.load();
   },
   texts(more) { page.live?.texts.add(more); },
   events(records, kind) {
@@ -92,6 +95,7 @@ const source = new Source({
     const player = page.live.player;
     const following = player.speed === 0 && player.pace === 0 && player.playing;
     player.append(records, snapshot);
+    if (player.switchedAt >= player.dropped) switches.noticed(player.events.value(player.switchedAt - player.dropped, 0));
     if (snapshot) { player.seek(player.restoring); if (page.view === page.live) loop.reset(player.state); }
     else if (following && player.length - player.at > 40000) player.seek(player.length - 20000);
     if (!snapshot && records.length) page.lastLiveEvent = performance.now();
@@ -102,11 +106,13 @@ const source = new Source({
   connected(yes, status) {
     page.connected = yes;
     rail.served = yes;
+    switches.show();
     if (status === 401) $('key-dialog').showModal();
     page.dirty = true;
   },
 });
 const rail = new Rail(source, watchWhatIsSent);
+const switches = new Switches(rail, () => page.live?.player, watchRuns);
 const tour = new Tour(playChapter, () => { page.dirty = true; });
 
 function lengthOf(description) {
@@ -324,6 +330,14 @@ function watchWhatIsSent(count) {
   syncSpeed();
 }
 
+/** Both runs of a comparison are shown in some seconds, unless a speed was chosen. */
+function watchRuns(steps) {
+  if (!page.slowed) return;
+  page.live.player.pace = Math.max(SENT_PACE.many, Math.round(steps / COMPARED_S));
+  page.live.player.settle();
+  syncSpeed();
+}
+
 /** Once all has been shown, the view is live again. */
 function endSlowness() {
   const { player } = page.live;
@@ -481,6 +495,7 @@ function speak(name) {
   $('keys-list').textContent = '';
   for (const [key, word] of KEYS) $('keys-list').append(el('dt', { textContent: key }), el('dd', { textContent: say(word) }));
   legends();
+  switches.show();
   syncSpeed();
   tour.words();
   loop.drawOrbit();
@@ -611,7 +626,7 @@ async function start() {
 
 // For tests: what the page believes, and what it shows.
 window.orrery = {
-  page, loop, blocks, timeline, tour, source, rail, openBuffer, pick, pause, goLive,
+  page, loop, blocks, timeline, tour, source, rail, switches, openBuffer, pick, pause, goLive,
   counts: () => blockCounts(page.view.player.state),
   filled: () => filledSlots(page.view.player.state),
   recording: () => recordingOf(page.view.player, page.view.texts),

@@ -41,6 +41,7 @@ export class Player {
     /** @type {Segment[]} */
     this.segments = [{ first: 0, step: 0, startUs: 0, durationUs: 0 }];
     this.bookmarks = [];
+    this.switchedAt = -1;    // number of the newest record of techniques, with `dropped`; −1: none
     this.playing = true;
     this.speed = 0;          // of the engine's time; 0: as fast as events come
     this.pace = 0;           // steps a second, each as long as the other; 0: `speed` counts
@@ -69,6 +70,7 @@ export class Player {
       last = { first: i, step, startUs: last.startUs + last.durationUs, durationUs: 0 };
       this.segments.push(last);
     }
+    if (this.events.kind(i) === Kind.techniques) this.switchedAt = i + this.dropped;
     if (this.events.kind(i) === Kind.stepTimed) {
       let us = 0;
       for (let k = 0; k < 4; ++k) us += this.events.value(i, k);

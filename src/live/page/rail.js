@@ -19,6 +19,7 @@ export class Rail {
   constructor(source, onSend) {
     this.source = source;
     this.onSend = onSend;
+    this.onScene = (name) => this.send(this.scene(name));
     this.served = false;
     this.model = null;
     this.settings = { numBlocks: 0, blockSize: 16, maxModelLen: 512 };
@@ -42,16 +43,19 @@ export class Rail {
       label.dataset.w = name;
       button.append(icon, label);
       button.dataset.scene = name;
-      button.addEventListener('click', () => this.send(this.scene(name)));
+      button.addEventListener('click', () => this.onScene(name));
       scenes.append(button);
     }
   }
 
   /**
-   * The requests of a scene, each with the milliseconds after which it is sent. Many prompts go as
-   * one list: a browser opens six connections to a server, and one of them is the stream.
+   * The requests of a scene, each with the milliseconds after which it is sent; the same ones, with
+   * the same answers, each time. Many prompts go as one list: a browser opens six connections to a
+   * server, and one of them is the stream.
    */
-  scene(name) {
+  scene(name) { return this.requestsOf(name).map((request) => ({ ...request, seed: 7 })); }
+
+  requestsOf(name) {
     const { numBlocks, blockSize, maxModelLen } = this.settings;
     const room = maxModelLen || 512;
     if (name === 'sceneOne') return [{ prompt: 'The future of AI is', max_tokens: 32, temperature: 0.8, top_p: 0.95, top_k: 12 }];
@@ -85,8 +89,9 @@ export class Rail {
     return this.model;
   }
 
+  /** @returns {Promise<number>} how many were sent and answered; 0 if any was not */
   async send(requests) {
-    if (!this.served) { this.say(say('notServed'), true); return; }
+    if (!this.served) { this.say(say('notServed'), true); return 0; }
     try {
       const model = await this.modelName();
       const count = requests.reduce((n, r) => n + (Array.isArray(r.prompt) ? r.prompt.length : 1), 0);
@@ -95,8 +100,10 @@ export class Rail {
       const results = await Promise.allSettled(requests.map((r) => this.one(model, r)));
       const failed = results.find((r) => r.status === 'rejected');
       this.say(failed ? failed.reason.message : '', Boolean(failed));
+      return failed ? 0 : count;
     } catch (error) {
       this.say(error.message, true);
+      return 0;
     }
   }
 
@@ -117,7 +124,7 @@ export class Rail {
   }
 }
 
-async function failure(response) {
+export async function failure(response) {
   let message = response.statusText;
   try { message = (await response.json()).error.message; } catch { /* no JSON */ }
   const error = new Error(say('sendFailed', response.status, message));

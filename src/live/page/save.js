@@ -3,9 +3,9 @@
 import { buildFile, Kind, EVENT_BYTES, parseFile } from './events.js';
 
 const MODULES = [
-  'blocks.js', 'canvas.js', 'colour.js', 'events.js', 'loop.js', 'main.js', 'player.js', 'rail.js',
-  'save.js', 'sparks.js', 'state.js', 'source.js', 'story.js', 'texts.js', 'timeline.js', 'tour.js',
-  'vitals.js', 'words.js',
+  'blocks.js', 'canvas.js', 'colour.js', 'events.js', 'loop.js', 'main.js', 'measure.js', 'player.js',
+  'rail.js', 'save.js', 'sparks.js', 'state.js', 'source.js', 'story.js', 'switches.js', 'texts.js',
+  'timeline.js', 'tour.js', 'vitals.js', 'words.js',
 ];
 
 /**
@@ -16,6 +16,7 @@ const MODULES = [
 export function snapshotRecords(s) {
   const rows = [];
   const put = (request, kind, values = [], detail = 0) => rows.push([request, kind, values, detail]);
+  put(0, Kind.techniques, [s.techniques, s.budget]);
   const free = [];
   for (let b = 0; b < s.numBlocks; ++b) if (s.users[b] === 0 && s.cached[b]) free.push(b);
   free.sort((a, b) => s.freedAt[a] - s.freedAt[b]);

@@ -1,7 +1,7 @@
 // The one reducer: events in, the engine's state out. Live view, replay and tests share it; it knows
 // no clock, no page and no network.
 
-import { Kind, REASONS } from './events.js';
+import { Kind, REASONS, TECHNIQUES } from './events.js';
 
 /**
  * @typedef {Object} Candidate
@@ -118,6 +118,10 @@ export function initialState(settings = {}) {
     budget: pick('max_num_batched_tokens') | 0,
     vocabulary: pick('vocab_size') | 0,
     maxSeqs: pick('max_num_seqs') | 0,
+    techniques: techniqueBits({
+      paging: !pick('reservation'), kv_cache: !pick('recompute_each_step'), prefix_cache: pick('enable_prefix_caching') !== false,
+      continuous_batching: !pick('static_batches'), chunked_prefill: pick('chunked_prefill') !== false,
+    }),
     requests: new Map(),
     owner: new Int32Array(numBlocks),
     users: new Uint16Array(numBlocks),
@@ -132,6 +136,14 @@ export function initialState(settings = {}) {
     itlUs: [],
   };
 }
+
+/** @param {Object<string, boolean>} on by name */
+export function techniqueBits(on) {
+  return TECHNIQUES.reduce((bits, name, k) => bits | (on[name] ? 1 << k : 0), 0);
+}
+
+/** Names of those that are off. @param {number} bits */
+export function techniquesOff(bits) { return TECHNIQUES.filter((_, k) => !(bits >> k & 1)); }
 
 /** The value of a key at any depth of plain objects. */
 function find(object, name) {
@@ -428,6 +440,14 @@ export function apply(s, events, i) {
       mark(s, step, id, 'finished', v(0), v(1), reason);
       break;
     }
+    case Kind.techniques:  // with an empty pool
+      s.techniques = v(0);
+      s.budget = v(1) || s.budget;
+      s.owner.fill(0);
+      s.users.fill(0);
+      s.cached.fill(0);
+      mark(s, step, 0, 'techniques', v(0), step);
+      break;
     default:
       break;  // of a newer version: skipped
   }

@@ -47,6 +47,6 @@ export const STORY = [
     en: 'A long prompt arrives among short ones. It is taken in pieces, beside the others, whose dots go on without a gap. Requests join and leave at every step: continuous batching.',
     zh: '一个长提示来到一群短请求之中。它被切成几段，与别人并排前进，别人的圆点一个不缺。请求随时加入、随时离开：这就是连续批处理。' },
   { chapter: 3, at: 'many', lit: ['rail'], pace: 12,
-    en: 'That is all of it. What you saw was not a drawing: every mark is a record of what the engine did. Now send it something of your own.',
-    zh: '这就是全部。你看到的不是示意图：每个记号都是引擎行动的记录。现在，给它发一句你自己的话吧。' },
+    en: 'That is all of it. What you saw was not a drawing: every mark is a record of what the engine did. Now send it something of your own. Or switch one of its techniques off, and see what it is worth: ⇄ runs the same requests without it and with it.',
+    zh: '这就是全部。你看到的不是示意图：每个记号都是引擎行动的记录。现在，给它发一句你自己的话吧。也可以关掉一项技术，看看它值多少：⇄ 会让同样的请求不用它和用它各跑一次。' },
 ];

@@ -2,7 +2,8 @@
 
 import { colourOf, patternOf, themeColour } from './colour.js';
 import { dot, prepare, showTip } from './canvas.js';
-import { figure, has, say } from './words.js';
+import { techniquesOff } from './state.js';
+import { figure, has, say, without } from './words.js';
 
 const HEAD = 34;         // the bar of the token budget
 const NARROW = 9;        // a column in which every request decodes one token
@@ -71,6 +72,7 @@ export class Timeline {
     this.decodes = new Map();  // by request: one path, one fill
     this.waits = new Path2D();
     for (const c of columns) this.drawStep(g, c, pitch, focus);
+    this.drawSwitches(g, columns, width, height);
     for (const [request, path] of this.decodes) {
       g.fillStyle = colourOf(request, !focus || focus === request ? 1 : 0.8);
       g.fill(path);
@@ -164,6 +166,31 @@ export class Timeline {
     }
   }
 
+  /** Where techniques were switched, and which are off from there on. */
+  drawSwitches(g, columns, width, height) {
+    g.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+    g.textBaseline = 'bottom';
+    let free = -Infinity;
+    for (const { x, w, step } of columns) {
+      const m = step.marks.filter((mark) => mark.what === 'techniques').pop();
+      if (!m) continue;
+      const at = Math.round(m.b === step.step ? x + w : x) - 0.5;  // after the step, or before the first
+      g.strokeStyle = g.fillStyle = themeColour('--brass');
+      g.lineWidth = 1;
+      g.beginPath();
+      g.moveTo(at, HEAD - 8);
+      g.lineTo(at, height);
+      g.stroke();
+      const text = without(techniquesOff(m.a)) || say('allOn');
+      const wide = g.measureText(text).width;
+      const left = at + 5 + wide > width ? at - 5 - wide : at + 5;
+      if (left < free) continue;
+      free = left + wide + 8;
+      g.textAlign = 'left';
+      g.fillText(text, left, height - 2);
+    }
+  }
+
   stripe(g, x, y, w, h, pattern) {
     g.save();
     g.beginPath();
@@ -186,7 +213,8 @@ export class Timeline {
     const last = state.steps[state.steps.length - 1];
     const more = this.numHidden ? ` · ${say('moreRows', figure(this.numHidden))}` : '';
     const now = !last ? '' : state.budget ? say('plan', figure(last.step), figure(last.tokens), figure(state.budget)) : say('planFree', figure(last.step), figure(last.tokens));
-    const text = now + more;
+    const off = without(techniquesOff(state.techniques));
+    const text = now + more + (off ? ` · ${off}` : '');
     const place = document.getElementById('plan-caption');
     if (place.textContent !== text) place.textContent = text;
     this.canvas.setAttribute('aria-label', text);

@@ -32,6 +32,13 @@ const en = {
   why_token_budget: "waits: the step's tokens are all given out", why_sequences: 'waits: max_num_seqs requests are running', why_blocks: 'waits: needs {0} blocks, {1} are free', why_prefix_pending: 'waits: request {2} is computing its prefix', why_batch_running: 'waits: the running batch must end first', why_behind_others: 'waits: not its turn', why_preempted: 'preempted: its blocks went to request {2}', why_stalled: 'stalled: needs {0} blocks, {1} are free', why_invalid: 'refused: invalid', why_too_long: 'refused: {0} tokens, at most {1}', why_never_fits: 'refused: needs {0} blocks, there are {1}',
   because_cheapest: 'cheapest to recompute: {0} tokens', because_only_shares: 'frees no block, but its shares stood in the way',
   key_space: 'pause and go on', key_arrows: 'step back, step on', key_live: 'to the end, to live', key_b: 'bookmark', key_t: 'tour', key_d: 'paper or dark', key_l: 'language', key_focus: 'next request in focus', key_esc: 'focus by itself', key_s: 'save', key_slash: 'type a prompt',
+  techniques: 'Techniques', paging: 'Paging', kv_cache: 'KV cache', prefix_cache: 'Prefix cache', continuous_batching: 'Continuous batching', chunked_prefill: 'Chunked prefill',
+  about_paging: 'Memory is given in blocks, as tokens come. Off: room for the longest answer is kept for each request from its start.', about_kv_cache: 'Keys and values are kept. Off: the whole text so far is computed again for each token.', about_prefix_cache: 'What begins alike is computed once. Off: each request computes its whole prompt.', about_continuous_batching: 'Requests join and leave at each step. Off: a batch ends before the next begins.', about_chunked_prefill: 'A long prompt is taken in pieces, beside the others. Off: it is computed in one step, and the others wait for that.',
+  without: 'without {0}', allOn: 'all techniques on', and: ' and ', needsFirst: 'Needs {0}.', cannotSwitch: 'The engine cannot switch it: {0}', switchesOff: 'To switch them here, the server has to be started with --live-switches on.',
+  compareTitle: '{0}: run “{1}” without and with it, and compare', disturbed: 'Other requests ran beside these, or the view lost events: not measured.',
+  worth: 'What it is worth: {0}', worthOnce: '“{0}”, {1} requests, one run each', worthRuns: '“{0}”, {1} requests, medians of {2} runs without and {3} with', off: 'off', on: 'on', better: 'better', sameAnswers: 'The answers are the same, token for token.', otherAnswers: 'The answers differ: this should not be.', smallSample: "By the engine's own clock. A small sample: times vary from run to run, counts do not.",
+  flat_paging: 'Hardly a difference here: the pool has room for every request at its longest. Fewer blocks (--num-kv-blocks) show it.', flat_kv_cache: 'Hardly a difference here: the text is too short.', flat_prefix_cache: 'Hardly a difference here: too little is shared.', flat_continuous_batching: 'Hardly a difference here: the requests came at once, or one by one.', flat_chunked_prefill: 'Hardly a difference here: the longest prompt fits into one step. Smaller steps (--max-num-batched-tokens) show it.',
+  m_rate: 'Tokens per second', m_ttft: 'Time to first token, median', m_itl: 'Between tokens, median', m_gap: 'Longest wait for a next token', m_atOnce: 'Requests at once, mean', m_filled: 'KV memory filled, of what is held', m_computed: 'Tokens computed', m_us: 'Until all are done',
   chapters: ['The pipeline', 'Memory', 'Computing', 'Scheduling'],
 };
 
@@ -66,6 +73,13 @@ const zh = {
   why_token_budget: '等待：这一步的 token 已分完', why_sequences: '等待：已有 max_num_seqs 个请求在运行', why_blocks: '等待：需要 {0} 块，空闲 {1} 块', why_prefix_pending: '等待：请求 {2} 正在计算它的前缀', why_batch_running: '等待：当前批次必须先结束', why_behind_others: '等待：还没轮到', why_preempted: '被抢占：它的块让给了请求 {2}', why_stalled: '停顿：需要 {0} 块，空闲 {1} 块', why_invalid: '被拒：无效', why_too_long: '被拒：{0} 个 token，至多 {1} 个', why_never_fits: '被拒：需要 {0} 块，总共 {1} 块',
   because_cheapest: '重算代价最小：{0} 个 token', because_only_shares: '不释放块，但它的共享挡住了路',
   key_space: '暂停与继续', key_arrows: '后退、前进一步', key_live: '到末尾、回到实时', key_b: '书签', key_t: '导览', key_d: '纸色或深色', key_l: '语言', key_focus: '关注下一个请求', key_esc: '自动选择关注', key_s: '保存', key_slash: '输入提示词',
+  techniques: '技术开关', paging: '分页', kv_cache: 'KV 缓存', prefix_cache: '前缀缓存', continuous_batching: '连续批处理', chunked_prefill: '分块预填充',
+  about_paging: '内存按块给，来一个 token 用一格。关掉：每个请求一开始就占下最长回答的空间。', about_kv_cache: '键和值都留着。关掉：每个 token 都要把全文重算一遍。', about_prefix_cache: '开头相同的只算一次。关掉：每个请求都要算完整的提示。', about_continuous_batching: '请求在每一步都可以加入和离开。关掉：一批结束，下一批才开始。', about_chunked_prefill: '长提示切成几段，与别人并排前进。关掉：一步算完，别人都得等它。',
+  without: '无{0}', allOn: '技术全开', and: '和', needsFirst: '需要先打开{0}。', cannotSwitch: '引擎不能切换它：{0}', switchesOff: '要在这里切换，启动服务器时须加 --live-switches on。',
+  compareTitle: '{0}：不用它和用它各跑一次“{1}”，作比较', disturbed: '有别的请求同时在跑，或画面丢了事件：没有测量。',
+  worth: '值多少：{0}', worthOnce: '“{0}”，{1} 个请求，各跑一次', worthRuns: '“{0}”，{1} 个请求，关 {2} 次、开 {3} 次的中位数', off: '关', on: '开', better: '好几倍', sameAnswers: '两次的回答逐个 token 相同。', otherAnswers: '两次的回答不同：这不应该发生。', smallSample: '按引擎自己的时钟。样本很小：时间每次不同，计数不变。',
+  flat_paging: '这里几乎没有差别：内存池够每个请求用到最长。块少一些（--num-kv-blocks）才看得出。', flat_kv_cache: '这里几乎没有差别：文本太短。', flat_prefix_cache: '这里几乎没有差别：共享的太少。', flat_continuous_batching: '这里几乎没有差别：请求同时到来，或一个接一个。', flat_chunked_prefill: '这里几乎没有差别：最长的提示一步就放得下。步子小一些（--max-num-batched-tokens）才看得出。',
+  m_rate: '每秒 token 数', m_ttft: '首 token 延迟，中位数', m_itl: 'token 间隔，中位数', m_gap: '等下一个 token 的最长时间', m_atOnce: '同时运行的请求，平均', m_filled: '占用的 KV 内存中已填的', m_computed: '计算的 token 数', m_us: '全部完成的时间',
   chapters: ['流水线', '内存', '计算', '调度'],
 };
 
@@ -82,6 +96,11 @@ export function say(key, ...values) {
 export function words() {
   const keys = new Set([...Object.keys(en), ...Object.keys(zh)]);
   return [...keys].map((key) => [key, en[key], zh[key]]);
+}
+
+/** "without paging", '' if nothing is off. @param {string[]} techniques */
+export function without(techniques) {
+  return techniques.length ? say('without', techniques.map((name) => say(name)).join(language === 'zh' ? '、' : ', ')) : '';
 }
 
 export function has(key) { return key in en; }
