@@ -60,13 +60,15 @@ std::vector<Flag> ServeOptions::flags() {
          live_text = *parsed;
          return {};
        }},
-      {"--live-switches", 0, "ON|OFF",
-       "the live page may switch techniques off, for all (default: on "
-       "at a loopback address without keys)",
-       [this](std::string_view value) -> Status {
-         if (value != "on" && value != "off")
-           return invalid_argument("expected on or off, got \"{}\"", value);
-         live_switches = value == "on";
+      {"--live-switches", 0, "",
+       "whoever watches may switch techniques off, for all (default: at loopback without keys)",
+       [this](std::string_view) -> Status {
+         live_switches = true;
+         return {};
+       }},
+      {"--no-live-switches", 0, "", "nobody may",
+       [this](std::string_view) -> Status {
+         live_switches = false;
          return {};
        }},
       {"--max-queued-requests", 0, "N", "beyond --max-num-seqs; then 503 (default 1024)",

@@ -75,7 +75,7 @@ void TechniqueSwitches::set(const server::HttpRequest& request,
                             std::shared_ptr<server::Responder> responder) {
   if (!allowed_) {
     return responder->respond(refusal(
-        403, "techniques can be switched only where the server was started with --live-switches on",
+        403, "techniques can be switched only where the server was started with --live-switches",
         "switches_off"));
   }
   if (is_of_another_origin(request)) {

@@ -23,7 +23,7 @@ from server import Server
 
 BINARY = "build/orrery"
 SMALL = ["--num-kv-blocks", "48", "--max-num-seqs", "8", "--max-num-batched-tokens", "64", "--threads", "1"]
-WAITING, REFUSED = 7, 5
+STEP_PLANNED, WAITING, REFUSED, CHUNK, SAMPLED, TECHNIQUES = 1, 7, 5, 9, 18, 25
 REASONS = ["", "token_budget", "sequences", "blocks", "prefix_pending", "batch_running", "behind_others"]
 
 # The page keeps up with the engine and has nothing left to show.
@@ -230,6 +230,170 @@ class LivePage(unittest.TestCase):
         self.assertEqual([u for u in self.browser.requests()
                           if not u.startswith((self.server.url + "/", "blob:" + self.server.url, "data:", "about:"))], [])
         self.assertEqual(self.browser.problems(), [])
+
+
+class Switches(unittest.TestCase):
+    """The technique switches: what the engine does, what the page shows, what it says it is worth."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(BINARY, [*SMALL, "--num-kv-blocks", "96"])
+        cls.browser = Chromium()
+        cls.browser.open(cls.server.url + "/?lang=en&theme=dark", until="!!window.orrery?.page.live")
+        cls.browser.wait("!document.getElementById('switches').hidden && orrery.switches.allowed")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.__exit__()
+        cls.server.__exit__()
+
+    def engine(self):
+        return json.loads(self.server.get("/live/techniques"))["on"]
+
+    def setUp(self):
+        self.server.post("/live/techniques", dict.fromkeys(self.engine(), True))
+        self.browser.wait("orrery.switches.bits === 31 && !orrery.switches.busy")
+
+    def switch(self, name):
+        return f"document.querySelector('[data-technique={name}]')"
+
+    def compare(self, name):
+        self.browser.run(f"document.querySelector('[data-compare={name}]').click()")
+        self.browser.wait("!orrery.switches.busy", 120)
+        self.assertEqual(self.browser.run("document.getElementById('rail-note').textContent"), "")
+        rows = self.browser.run("""Object.fromEntries([...document.querySelectorAll('#worth-rows tr')]
+            .map(r => [r.dataset.measure, [...r.querySelectorAll('td')].map(d => d.textContent)]))""")
+        runs = self.browser.run("""(() => { const { off, on } = orrery.switches.shown, { runs } = orrery.switches;
+            return [runs.get(off).at(-1), runs.get(on).at(-1)]; })()""")
+        return rows, runs
+
+    def logged_runs(self):
+        """The log of the last two runs, from switch to switch, by means of this file alone."""
+        _, events = events_of(self.server.get("/live/snapshot"))
+        switches = [i for i, e in enumerate(events) if e[12] == TECHNIQUES] + [len(events)]
+        runs = [events[a + 1:b] for a, b in zip(switches, switches[1:])]
+        return [run for run in runs if any(e[12] == SAMPLED for e in run)][-2:]
+
+    def test_a_switch_turns_the_technique_off_in_the_engine_and_says_so(self):
+        self.browser.run(self.switch("continuous_batching") + ".click()")
+        self.browser.wait(self.switch("continuous_batching") + ".getAttribute('aria-checked') === 'false'")
+        self.assertFalse(self.engine()["continuous_batching"])
+        before = self.browser.run("orrery.page.live.player.state.totals.generated")
+        self.server.complete("Once upon a time", 4, ignore_eos=True)
+        self.browser.wait(f"{CAUGHT_UP} && orrery.page.live.player.state.totals.generated >= {before + 4}")
+        self.browser.wait("document.getElementById('plan-caption').textContent.includes('without continuous batching')")
+        self.browser.run(self.switch("continuous_batching") + ".click()")
+        self.browser.wait("orrery.switches.bits === 31")
+        self.assertTrue(self.engine()["continuous_batching"])
+
+    def test_what_somebody_else_switches_is_seen(self):
+        self.server.post("/live/techniques", {"prefix_cache": False})
+        self.browser.wait(self.switch("prefix_cache") + ".getAttribute('aria-checked') === 'false'")
+
+    def test_what_a_technique_needs_goes_with_it_and_the_page_says_why(self):
+        self.browser.run(self.switch("paging") + ".click()")
+        self.browser.wait("orrery.switches.bits === 31 - 1 - 4 && !orrery.switches.busy")
+        self.assertEqual([k for k, on in self.engine().items() if not on], ["paging", "prefix_cache"])
+        self.assertEqual(self.browser.run(self.switch("prefix_cache") + ".getAttribute('aria-disabled')"), "true")
+        self.browser.run(self.switch("prefix_cache") + ".click()")
+        self.assertEqual(self.browser.run("document.getElementById('rail-note').textContent"), "Needs paging.")
+        self.assertFalse(self.engine()["prefix_cache"])
+
+    def test_switches_work_by_keyboard(self):
+        self.browser.run(self.switch("kv_cache") + ".focus()")
+        self.browser.press(" ", "Space")
+        self.browser.wait("orrery.switches.bits === 31 - 2 - 4 && !orrery.switches.busy")
+        self.assertFalse(self.engine()["kv_cache"])
+
+    def test_paging_what_it_is_worth_is_what_the_log_says(self):
+        rows, (off, on) = self.compare("paging")
+        for run, logged in zip((off, on), self.logged_runs()):
+            steps = [struct.unpack_from("<4i", e, 16) for e in logged if e[12] == STEP_PLANNED]
+            self.assertEqual(run["steps"], len(steps))
+            self.assertAlmostEqual(run["atOnce"], sum(s[2] for s in steps) / len(steps))
+            self.assertEqual(run["computed"], sum(s[0] for s in steps))
+            self.assertEqual(run["generated"], sum(e[12] == SAMPLED for e in logged))
+        self.assertEqual(max(s[2] for e in self.logged_runs()[0] if e[12] == STEP_PLANNED
+                             for s in [struct.unpack_from("<4i", e, 16)]), 3, "96 blocks are three pieces of 32")
+        self.assertGreater(on["atOnce"], 1.5 * off["atOnce"])
+        self.assertGreater(on["filled"], 2 * off["filled"])
+        self.assertEqual(off["answers"], on["answers"])
+        self.assertGreater(len(off["answers"]), 1000)
+        self.assertEqual(rows["atOnce"][:2], [f"{off['atOnce']:.1f}", f"{on['atOnce']:.1f}"])
+        self.assertEqual(self.engine(), dict.fromkeys(self.engine(), True), "as before")
+        # While paging was off, blocks went out in pieces, and the grid showed them.
+        used = self.browser.run("""(async () => { const { Player } = await import('/live/player.js');
+            const { blockCounts, techniquesOff } = await import('/live/state.js'); const live = orrery.page.live.player;
+            const p = new Player(live.metadata); p.append(live.events.slice(0, live.restoring), true);
+            p.append(live.events.slice(live.restoring)); const out = new Set();
+            while (!p.atEnd) { p.stepOn('step'); if (techniquesOff(p.state.techniques).includes('paging')) out.add(blockCounts(p.state).used); }
+            return [...out]; })()""")
+        self.assertGreater(len(used), 2)
+        self.assertEqual([n for n in used if n % 32], [])
+
+    def test_each_technique_is_worth_something(self):
+        for name, measure, least in (("kv_cache", "computed", 5), ("prefix_cache", "computed", 1.5),
+                                     ("continuous_batching", "atOnce", 1.3), ("chunked_prefill", "gap", 1)):
+            rows, (off, on) = self.compare(name)
+            self.assertIn(measure, rows)
+            times = on[measure] / off[measure] if measure == "atOnce" else off[measure] / on[measure]
+            self.assertGreater(times, least, (name, off[measure], on[measure]))
+            self.assertEqual(off["answers"], on["answers"], name)
+            self.assertIn("same, token for token", self.browser.run("document.getElementById('worth-note').textContent"))
+
+    def test_a_chunk_is_never_larger_than_a_step_and_a_whole_prompt_is(self):
+        self.compare("chunked_prefill")
+        largest = [max(struct.unpack_from("<4i", e, 16)[1] for e in run if e[12] == CHUNK) for run in self.logged_runs()]
+        self.assertGreater(largest[0], 64)
+        self.assertLessEqual(largest[1], 64)
+
+    def test_scenes_by_hand_are_compared_too(self):
+        self.browser.run("orrery.switches.runs.clear(); document.getElementById('worth-close').click()")
+        for on in (False, True):
+            self.server.post("/live/techniques", {"prefix_cache": on})
+            self.browser.wait(f"orrery.switches.isOn('prefix_cache') === {str(on).lower()}")
+            self.browser.run("document.querySelector('[data-scene=sceneShared]').click()")
+            self.browser.wait("orrery.switches.runs.size === %d" % (1 + on), 60)
+        self.assertEqual(self.browser.run("document.getElementById('worth-title').textContent"),
+                         "Prefix cache: what it is worth")
+
+    def test_a_run_that_others_disturbed_is_not_measured(self):
+        self.browser.run("orrery.switches.runs.clear()")
+        self.server.post("/live/techniques", {"prefix_cache": False})
+        self.browser.wait("!orrery.switches.isOn('prefix_cache')")
+        other = threading.Thread(target=self.server.complete, args=("Who else is here?", 60), kwargs={"ignore_eos": True})
+        self.browser.run("window.sent = orrery.switches.run('sceneShared')")
+        other.start()
+        self.assertIsNone(self.browser.run("window.sent", timeout=60))
+        other.join()
+        self.assertEqual(self.browser.run("orrery.switches.runs.size"), 0)
+
+    def test_zz_nothing_fails(self):
+        self.assertEqual(self.browser.problems(), [])
+
+
+class SwitchesForbidden(unittest.TestCase):
+    def test_the_page_shows_them_and_says_how_to_allow_them(self):
+        with Server(BINARY, [*SMALL, "--no-live-switches"]) as server, Chromium() as browser:
+            browser.open(server.url + "/?lang=en", until="!!window.orrery?.page.live")
+            browser.wait("!document.getElementById('switches').hidden")
+            self.assertIn("--live-switches", browser.run("document.getElementById('switches').innerText"))
+            self.assertEqual(browser.run("document.querySelectorAll('.compare:not([hidden])').length"), 0)
+            browser.run("document.querySelector('[data-technique=paging]').click()")
+            time.sleep(0.3)
+            self.assertTrue(json.loads(server.get("/live/techniques"))["on"]["paging"])
+
+    def test_techniques_come_back_when_nobody_watches(self):
+        with Server(BINARY, SMALL) as server:
+            with server.watching():
+                server.post("/live/techniques", {"prefix_cache": False})
+                time.sleep(12)
+                self.assertFalse(json.loads(server.get("/live/techniques"))["on"]["prefix_cache"], "somebody watches")
+            server.complete("The stream ends with the next bytes", 4)
+            end = time.monotonic() + 15
+            while not json.loads(server.get("/live/techniques"))["on"]["prefix_cache"]:
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.2)
 
 
 class Size(unittest.TestCase):

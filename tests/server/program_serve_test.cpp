@@ -186,5 +186,70 @@ TEST(Serve, ShowsItsPageToThisMachineOnly) {
   EXPECT_EQ(ask(open_port, "GET", "/health").status, 200);
 }
 
+TestResponse techniques(int port, std::string_view body, std::string_view headers = {}) {
+  TestClient client(port);
+  const std::string_view method = body.empty() ? "GET" : "POST";
+  client.send(
+      fmt::format("{} /live/techniques HTTP/1.1\r\nHost: localhost\r\n{}Content-Type: "
+                  "application/json\r\nContent-Length: {}\r\n\r\n{}",
+                  method, headers, body.size(), body));
+  return client.response();
+}
+
+TEST(Serve, SwitchesTechniquesForItsPage) {
+  ServeProcess serve({"--port", "0", "--threads", "1", "--num-kv-blocks", "40"});
+  const int port = serve.port();
+  ASSERT_GT(port, 0);
+  const std::string ask_for =
+      R"({"model":"demo","prompt":"Once upon a time there was a king","max_tokens":40,"temperature":0})";
+  const auto text = [&] {
+    return ask(port, "POST", "/v1/completions", ask_for).json()["choices"][0]["text"];
+  };
+  const Json answer = text();
+  Json state = techniques(port, "").json();
+  EXPECT_EQ(state["allowed"], true);
+  for (const char* off :
+       {"prefix_cache", "paging", "kv_cache", "continuous_batching", "chunked_prefill"}) {
+    EXPECT_EQ(state["on"][off], true);
+    const TestResponse switched = techniques(port, fmt::format(R"({{"{}":false}})", off));
+    EXPECT_EQ(switched.status, 200) << switched.body;
+    state = switched.json();
+    EXPECT_EQ(state["on"][off], false);
+    EXPECT_EQ(techniques(port, "").json()["on"], state["on"]);
+    EXPECT_EQ(text(), answer) << "without " << off;
+  }
+  EXPECT_THAT(ask(port, "GET", "/metrics").body, HasSubstr("enable_prefix_caching=\"False\""));
+  EXPECT_EQ(techniques(port, R"({"prefix_cache":true})").status, 409) << "needs paging";
+  EXPECT_EQ(techniques(port, R"({"paging":true,"kv_cache":true,"prefix_cache":true})").status, 200);
+  for (const char* bad : {"[]", "{}", "{", R"({"paging":1})", R"({"pages":true})"})
+    EXPECT_EQ(techniques(port, bad).status, 400) << bad;
+  EXPECT_EQ(ask(port, "POST", "/live/techniques", R"({"paging":false})").status, 403)
+      << "another name of this machine";
+  EXPECT_EQ(techniques(port, R"({"paging":false})", "Origin: http://page.example\r\n").status, 403);
+  EXPECT_EQ(techniques(port, R"({"paging":false})", "Origin: http://localhost\r\n").status, 409)
+      << "its own page, which must switch the prefix cache off with it";
+}
+
+TEST(Serve, SwitchesNothingUnlessTheOperatorAllowsIt) {
+  const std::string off = R"({"continuous_batching":false})";
+  ServeProcess forbidden({"--port", "0", "--no-live-switches"});
+  const int port = forbidden.port();
+  ASSERT_GT(port, 0);
+  EXPECT_EQ(techniques(port, off).status, 403);
+  EXPECT_EQ(techniques(port, "").json()["allowed"], false);
+  EXPECT_EQ(techniques(port, "").json()["on"]["continuous_batching"], true);
+
+  const std::string key = "Authorization: Bearer k\r\n";
+  ServeProcess with_key({"--port", "0"}, {"ORRERY_API_KEY=k"});
+  const int key_port = with_key.port();
+  ASSERT_GT(key_port, 0);
+  EXPECT_EQ(techniques(key_port, off).status, 401);
+  EXPECT_EQ(techniques(key_port, off, key).status, 403) << "keys mean clients of somebody else's";
+  ServeProcess allowed({"--port", "0", "--live-switches"}, {"ORRERY_API_KEY=k"});
+  const int allowed_port = allowed.port();
+  ASSERT_GT(allowed_port, 0);
+  EXPECT_EQ(techniques(allowed_port, off, key).status, 200);
+}
+
 }  // namespace
 }  // namespace orrery::server

@@ -93,6 +93,7 @@ export class Blocks {
       return path;
     };
     const ground = new Path2D();
+    const held = new Map();      // by owner: blocks that it holds, however few of their slots are filled
     const hatch = new Path2D();
     for (let b = 0; b < state.numBlocks; ++b) {
       const { x, y } = this.place(b);
@@ -100,6 +101,10 @@ export class Blocks {
       const owner = state.owner[b];
       const used = state.users[b] > 0;
       if (!used && !state.cached[b]) continue;
+      if (used) {
+        if (!held.has(owner)) held.set(owner, new Path2D());
+        held.get(owner).rect(x, y, cell, cell);
+      }
       const ghost = !used;
       const age = ghost ? 0.14 + 0.3 * (this.rank.get(b) / Math.max(1, this.order.length)) : 1;
       const alpha = ghost ? age : !focus || owner === focus || state.users[b] > 1 ? 1 : 0.72;
@@ -117,6 +122,7 @@ export class Blocks {
     }
     g.fillStyle = empty;
     g.fill(ground);
+    for (const [owner, path] of held) { g.fillStyle = colourOf(owner, 0.2); g.fill(path); }
     for (const [colour, path] of byColour) { g.fillStyle = colour; g.fill(path); }
     g.strokeStyle = themeColour('--ink');
     g.globalAlpha = 0.5;

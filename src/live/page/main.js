@@ -529,6 +529,7 @@ function legends() {
   const line = { stroke: 'currentColor', 'stroke-width': 1.4, fill: 'none' };
   put('blocks-legend', [
     [[['rect', { ...ink, x: 1, y: 1, width: 5, height: 5 }], ['rect', { ...ink, x: 8, y: 1, width: 5, height: 5 }], ['rect', { ...ink, x: 1, y: 8, width: 5, height: 5 }]], 'legendFilled'],
+    [[['rect', { x: 1, y: 1, width: 12, height: 12, fill: 'oklch(var(--chip-l) var(--chip-c) 230)', opacity: 0.4 }]], 'legendHeld'],
     [[['path', { ...line, d: 'M1 13L13 1M1 7L7 1M7 13L13 7' }]], 'legendShared'],
     [[['rect', { ...ink, x: 1, y: 1, width: 12, height: 12, opacity: 0.4 }]], 'legendGhost'],
     [[['rect', { ...line, x: 1.5, y: 1.5, width: 11, height: 11, stroke: 'var(--alarm)' }]], 'legendEvicted'],

@@ -5,7 +5,7 @@ import { techniqueBits } from './state.js';
 import { measure, middle, ratio, WORTH } from './measure.js';
 import { failure } from './rail.js';
 import { el } from './loop.js';
-import { figure, milliseconds, say } from './words.js';
+import { figure, milliseconds, say, within } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const MOST_RUNS = 9;
@@ -73,7 +73,7 @@ export class Switches {
     if (!this.allowed) return say('switchesOff');
     if (this.refused[name]) return say('cannotSwitch', this.refused[name]);
     const missing = (NEEDS[name] ?? []).filter((other) => !this.isOn(other));
-    return missing.length ? say('needsFirst', missing.map((other) => say(other)).join(say('and'))) : '';
+    return missing.length ? say('needsFirst', missing.map(within).join(say('and'))) : '';
   }
 
   show() {
@@ -84,19 +84,22 @@ export class Switches {
       const about = `${say(`about_${name}`)}${why ? `\n${why}` : ''}`;
       toggle.children[1].textContent = say(name);
       toggle.setAttribute('aria-checked', String(this.isOn(name)));
-      toggle.disabled = Boolean(why) || this.busy;
-      toggle.parentElement.title = about;
+      // Not `disabled`, so that it can be reached and says why.
+      toggle.setAttribute('aria-disabled', String(Boolean(why) || this.busy));
+      toggle.title = about;
       compare.hidden = !this.allowed;
       compare.disabled = Boolean(this.refused[name]) || this.busy;
       compare.title = say('compareTitle', say(name), say(WORTH[name].scene));
       compare.setAttribute('aria-label', compare.title);
     }
-    this.why.textContent = this.allowed ? '' : say('switchesOff');
+    this.why.textContent = say(this.allowed ? 'compareHint' : 'switchesOff');
     this.showWorth();
   }
 
   /** A switch that another one needs takes that along. */
   async toggle(name) {
+    const why = this.hindrance(name);
+    if (why) { this.rail.say(why, true); return; }
     const on = !this.isOn(name);
     const changes = { [name]: on };
     if (!on) for (const [other, needs] of Object.entries(NEEDS)) if (needs.includes(name) && this.isOn(other)) changes[other] = false;
@@ -212,7 +215,7 @@ export class Switches {
     if (!technique) return;
     const [without, with_] = [this.runs.get(off), this.runs.get(on)];
     $('worth-title').textContent = say('worth', say(technique));
-    $('worth-caption').textContent = say(without.length + with_.length > 2 ? 'worthRuns' : 'worthOnce', say(scene), figure(with_[0].requests), without.length, with_.length);
+    $('worth-caption').textContent = say(without.length + with_.length > 2 ? 'worthRuns' : 'worthOnce', say(scene), without.length, with_.length);
     $('worth-head').replaceChildren(...['measure', 'off', 'on', 'better'].map((word, k) => el('th', { scope: 'col', textContent: k ? say(word) : '' })));
     $('worth-rows').replaceChildren(...WORTH[technique].measures.map((name) => rowOf(name, middle(without, name), middle(with_, name))));
     const notes = [];
@@ -237,6 +240,7 @@ function rowOf(name, off, on) {
     bar.style.width = `${(value / Math.max(off, on)) * 100}%`;
     const td = el('td', {}, el('b', { textContent: UNITS[name](value) }), el('span.track', {}, bar));
     td.dataset.kind = kind;
+    td.dataset.label = say(kind);
     return td;
   };
   const better = el('td', { textContent: Number.isFinite(times) ? `${figure(times)} ×` : '–' });

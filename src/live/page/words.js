@@ -18,7 +18,7 @@ const en = {
   out: 'tokens out: {0}', ended_stop: 'ended: the model chose to stop', ended_length: 'ended: max_tokens reached', ended_aborted: 'ended: client gone', ended_error: 'ended: error',
   noDetail: 'many run at once: candidates are logged for the request in focus',
   memory: 'KV blocks', memoryCaption: '{0} of {1} used · {2} cached · {3} free', tree: 'Prefix tree', treeEmpty: 'No prefix is cached yet.',
-  legendFilled: 'slots filled', legendShared: 'shared', legendGhost: 'cached, free: fades as its eviction nears', legendFree: 'free', legendEvicted: 'evicted just now',
+  legendFilled: 'slots filled', legendShared: 'shared', legendHeld: 'held, not filled', legendGhost: 'cached, free: fades as its eviction nears', legendFree: 'free', legendEvicted: 'evicted just now',
   each: 'each cell is {0} blocks',
   scheduler: 'Scheduler', plan: 'step {0} · {1} of {2} tokens', planFree: 'step {0} · {1} tokens', moreRows: '{0} more requests',
   legendPrefill: 'prefill, as wide as its tokens', legendDecode: 'decode', legendWait: 'waits', legendPreempt: 'preempted', legendEnd: 'ends', legendBudget: "the step's token budget",
@@ -34,9 +34,9 @@ const en = {
   key_space: 'pause and go on', key_arrows: 'step back, step on', key_live: 'to the end, to live', key_b: 'bookmark', key_t: 'tour', key_d: 'paper or dark', key_l: 'language', key_focus: 'next request in focus', key_esc: 'focus by itself', key_s: 'save', key_slash: 'type a prompt',
   techniques: 'Techniques', paging: 'Paging', kv_cache: 'KV cache', prefix_cache: 'Prefix cache', continuous_batching: 'Continuous batching', chunked_prefill: 'Chunked prefill',
   about_paging: 'Memory is given in blocks, as tokens come. Off: room for the longest answer is kept for each request from its start.', about_kv_cache: 'Keys and values are kept. Off: the whole text so far is computed again for each token.', about_prefix_cache: 'What begins alike is computed once. Off: each request computes its whole prompt.', about_continuous_batching: 'Requests join and leave at each step. Off: a batch ends before the next begins.', about_chunked_prefill: 'A long prompt is taken in pieces, beside the others. Off: it is computed in one step, and the others wait for that.',
-  without: 'without {0}', allOn: 'all techniques on', and: ' and ', needsFirst: 'Needs {0}.', cannotSwitch: 'The engine cannot switch it: {0}', switchesOff: 'To switch them here, the server has to be started with --live-switches on.',
-  compareTitle: '{0}: run “{1}” without and with it, and compare', disturbed: 'Other requests ran beside these, or the view lost events: not measured.',
-  worth: 'What it is worth: {0}', worthOnce: '“{0}”, {1} requests, one run each', worthRuns: '“{0}”, {1} requests, medians of {2} runs without and {3} with', off: 'off', on: 'on', better: 'better', sameAnswers: 'The answers are the same, token for token.', otherAnswers: 'The answers differ: this should not be.', smallSample: "By the engine's own clock. A small sample: times vary from run to run, counts do not.",
+  without: 'without {0}', allOn: 'all techniques on', and: ' and ', needsFirst: 'Needs {0}.', cannotSwitch: 'The engine cannot switch it: {0}', switchesOff: 'To switch them here, the server has to be started with --live-switches.',
+  compareHint: '⇄ runs the same requests without and with it.', compareTitle: '{0}: run “{1}” without and with it, and compare', disturbed: 'Other requests ran beside these, or the view lost events: not measured.',
+  worth: '{0}: what it is worth', worthOnce: '“{0}”, run once without and once with it', worthRuns: '“{0}”, medians of {1} without and {2} with it', off: 'off', on: 'on', better: 'better', sameAnswers: 'The answers are the same, token for token.', otherAnswers: 'The answers differ: this should not be.', smallSample: "By the engine's own clock. A small sample: times vary from run to run, counts do not.",
   flat_paging: 'Hardly a difference here: the pool has room for every request at its longest. Fewer blocks (--num-kv-blocks) show it.', flat_kv_cache: 'Hardly a difference here: the text is too short.', flat_prefix_cache: 'Hardly a difference here: too little is shared.', flat_continuous_batching: 'Hardly a difference here: the requests came at once, or one by one.', flat_chunked_prefill: 'Hardly a difference here: the longest prompt fits into one step. Smaller steps (--max-num-batched-tokens) show it.',
   m_rate: 'Tokens per second', m_ttft: 'Time to first token, median', m_itl: 'Between tokens, median', m_gap: 'Longest wait for a next token', m_atOnce: 'Requests at once, mean', m_filled: 'KV memory filled, of what is held', m_computed: 'Tokens computed', m_us: 'Until all are done',
   chapters: ['The pipeline', 'Memory', 'Computing', 'Scheduling'],
@@ -46,7 +46,7 @@ const zh = {
   language: 'English', languageTitle: 'Switch to English', themeTitle: '纸色或深色', tour: '导览', close: '关闭',
   back: '← 上一步', next: '下一步 →', finish: '结束', send: '发送', keysTitle: '快捷键', keyTitle: 'API 密钥',
   railTitle: '发送提示词', promptHint: '输入一句话，看它转一圈',
-  sceneOne: '一个请求', sceneShared: '共享前缀', sceneMany: '超过显存', sceneLong: '长短混跑',
+  sceneOne: '一个请求', sceneShared: '共享前缀', sceneMany: '超过内存', sceneLong: '长短混跑',
   sent: '已发送 {0} 个请求。', sentOne: '已发送。', sendFailed: '服务器回答 {0}：{1}',
   notServed: '这是一段录像：本页背后没有引擎可以接收提示词。',
   loopTitle: '从文本到文本的循环', tokenizer: 'Tokenizer 分词', model: 'Model 模型', sampler: 'Sampler 采样', detokenizer: 'DeTokenizer 还原',
@@ -59,7 +59,7 @@ const zh = {
   out: '已输出 {0} 个 token', ended_stop: '结束：模型选择停止', ended_length: '结束：到达 max_tokens', ended_aborted: '结束：客户端离开', ended_error: '结束：出错',
   noDetail: '同时运行的请求很多：只记录所关注请求的候选',
   memory: 'KV 块', memoryCaption: '共 {1} 块，使用 {0} · 缓存 {2} · 空闲 {3}', tree: '前缀树', treeEmpty: '还没有缓存任何前缀。',
-  legendFilled: '已填的槽位', legendShared: '共享', legendGhost: '已缓存且空闲：越临近淘汰越淡', legendFree: '空闲', legendEvicted: '刚被淘汰',
+  legendFilled: '已填的槽位', legendShared: '共享', legendHeld: '占着，未填', legendGhost: '已缓存且空闲：越临近淘汰越淡', legendFree: '空闲', legendEvicted: '刚被淘汰',
   each: '每格代表 {0} 块',
   scheduler: '调度器', plan: '第 {0} 步 · {1} / {2} 个 token', planFree: '第 {0} 步 · {1} 个 token', moreRows: '另有 {0} 个请求',
   legendPrefill: '预填充，宽度即 token 数', legendDecode: '解码', legendWait: '等待', legendPreempt: '被抢占', legendEnd: '结束', legendBudget: '这一步的 token 预算',
@@ -75,9 +75,9 @@ const zh = {
   key_space: '暂停与继续', key_arrows: '后退、前进一步', key_live: '到末尾、回到实时', key_b: '书签', key_t: '导览', key_d: '纸色或深色', key_l: '语言', key_focus: '关注下一个请求', key_esc: '自动选择关注', key_s: '保存', key_slash: '输入提示词',
   techniques: '技术开关', paging: '分页', kv_cache: 'KV 缓存', prefix_cache: '前缀缓存', continuous_batching: '连续批处理', chunked_prefill: '分块预填充',
   about_paging: '内存按块给，来一个 token 用一格。关掉：每个请求一开始就占下最长回答的空间。', about_kv_cache: '键和值都留着。关掉：每个 token 都要把全文重算一遍。', about_prefix_cache: '开头相同的只算一次。关掉：每个请求都要算完整的提示。', about_continuous_batching: '请求在每一步都可以加入和离开。关掉：一批结束，下一批才开始。', about_chunked_prefill: '长提示切成几段，与别人并排前进。关掉：一步算完，别人都得等它。',
-  without: '无{0}', allOn: '技术全开', and: '和', needsFirst: '需要先打开{0}。', cannotSwitch: '引擎不能切换它：{0}', switchesOff: '要在这里切换，启动服务器时须加 --live-switches on。',
-  compareTitle: '{0}：不用它和用它各跑一次“{1}”，作比较', disturbed: '有别的请求同时在跑，或画面丢了事件：没有测量。',
-  worth: '值多少：{0}', worthOnce: '“{0}”，{1} 个请求，各跑一次', worthRuns: '“{0}”，{1} 个请求，关 {2} 次、开 {3} 次的中位数', off: '关', on: '开', better: '好几倍', sameAnswers: '两次的回答逐个 token 相同。', otherAnswers: '两次的回答不同：这不应该发生。', smallSample: '按引擎自己的时钟。样本很小：时间每次不同，计数不变。',
+  without: '无{0}', allOn: '技术全开', and: '和', needsFirst: '需要先打开{0}。', cannotSwitch: '引擎不能切换它：{0}', switchesOff: '要在这里切换，启动服务器时须加 --live-switches。',
+  compareHint: '⇄：同样的请求，不用它和用它各跑一次。', compareTitle: '{0}：不用它和用它各跑一次“{1}”，作比较', disturbed: '有别的请求同时在跑，或画面丢了事件：没有测量。',
+  worth: '{0}：值多少', worthOnce: '“{0}”，不用它和用它各跑一次', worthRuns: '“{0}”，不用它 {1} 次、用它 {2} 次的中位数', off: '关', on: '开', better: '好几倍', sameAnswers: '两次的回答逐个 token 相同。', otherAnswers: '两次的回答不同：这不应该发生。', smallSample: '按引擎自己的时钟。样本很小：时间每次不同，计数不变。',
   flat_paging: '这里几乎没有差别：内存池够每个请求用到最长。块少一些（--num-kv-blocks）才看得出。', flat_kv_cache: '这里几乎没有差别：文本太短。', flat_prefix_cache: '这里几乎没有差别：共享的太少。', flat_continuous_batching: '这里几乎没有差别：请求同时到来，或一个接一个。', flat_chunked_prefill: '这里几乎没有差别：最长的提示一步就放得下。步子小一些（--max-num-batched-tokens）才看得出。',
   m_rate: '每秒 token 数', m_ttft: '首 token 延迟，中位数', m_itl: 'token 间隔，中位数', m_gap: '等下一个 token 的最长时间', m_atOnce: '同时运行的请求，平均', m_filled: '占用的 KV 内存中已填的', m_computed: '计算的 token 数', m_us: '全部完成的时间',
   chapters: ['流水线', '内存', '计算', '调度'],
@@ -100,8 +100,11 @@ export function words() {
 
 /** "without paging", '' if nothing is off. @param {string[]} techniques */
 export function without(techniques) {
-  return techniques.length ? say('without', techniques.map((name) => say(name)).join(language === 'zh' ? '、' : ', ')) : '';
+  return techniques.length ? say('without', techniques.map(within).join(language === 'zh' ? '、' : ', ')) : '';
 }
+
+/** A name as it stands within a sentence. */
+export function within(key) { return say(key).replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase()); }
 
 export function has(key) { return key in en; }
 export function currentLanguage() { return language; }
