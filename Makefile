@@ -17,8 +17,9 @@ demo: build ## install what is missing, build, generate text from the embedded m
 	@build/orrery run demo -p '$(PROMPT)' --max-tokens 120 --temperature 0.7 --top-k 40 --seed 1
 	@echo "== make serve opens it to clients, with a page that shows it at work"
 
+# A small engine, so that a page full of requests comes to its limits.
 serve: build ## OpenAI-compatible server and live page at http://127.0.0.1:8000
-	@build/orrery serve demo
+	@build/orrery serve demo --num-kv-blocks 256 --max-num-seqs 32 --max-num-batched-tokens 64
 
 test: ## install what is missing, build, run the whole test suite
 	@tools/build.sh release

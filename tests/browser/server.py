@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import re
+import socket
 import struct
 import subprocess
 import threading
@@ -13,6 +14,7 @@ import urllib.request
 class Server:
     def __init__(self, binary, flags=()):
         self._process = subprocess.Popen([binary, "serve", "--port", "0", *flags], stderr=subprocess.PIPE, text=True)
+        self.pid = self._process.pid
         self.lines = []
         self.url = None
         for line in self._process.stderr:
@@ -79,6 +81,9 @@ class Server:
             yield
         finally:
             done.set()
+            with contextlib.suppress(OSError, AttributeError):
+                stream.fp.raw._sock.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
 
     def num_events(self):
         """Events that the viewer has been given."""

@@ -5,6 +5,7 @@
 import { FILTERS, Kind } from './events.js';
 import { hueOf } from './colour.js';
 import { figure, has, say } from './words.js';
+import { techniquesOff } from './state.js';
 import { splitOutput } from './texts.js';
 
 const BARS = 8;
@@ -27,6 +28,9 @@ export function el(tag, properties = {}, ...children) {
   e.append(...children);
   return e;
 }
+
+/** The KV cache is off. */
+function keepsNothing(state) { return techniquesOff(state.techniques).includes('kv_cache'); }
 
 function svg(tag, attributes) {
   const e = document.createElementNS(SVG, tag);
@@ -239,7 +243,7 @@ export class Loop {
       chips.toggleAttribute('data-full', Boolean(last) && last.offsetTop + last.offsetHeight - chips.firstElementChild.offsetTop > chips.clientHeight);
       this.contextRange = { request: r.id, from, to: r.computed };
       this.shown.context = key;
-      $('context-caption').textContent = r.cachedTokens ? say('context', figure(r.computed), figure(r.cachedTokens)) : say('contextPlain', figure(r.computed));
+      $('context-caption').textContent = keepsNothing(state) ? say('contextNone') : r.cachedTokens ? say('context', figure(r.computed), figure(r.cachedTokens)) : say('contextPlain', figure(r.computed));
       if (happened.passes.length && !reduced.matches) {
         const gate = $('gate');
         gate.classList.remove('pass');
@@ -285,7 +289,7 @@ export class Loop {
     const took = step?.timed ? say('took', figure(step.timed[1] / 1000)) : '';
     const last = c.first + c.tokens;
     const text = c.first >= r.promptLength ? say('decode', figure(c.first - r.promptLength + 1))
-      : c.tokens >= r.promptLength ? say('prefill', figure(c.tokens))
+      : c.tokens >= r.promptLength ? say(keepsNothing(state) && r.output.length > 1 ? 'again' : 'prefill', figure(c.tokens))
         : say('chunkOf', figure(c.first + 1), figure(last), figure(r.promptLength));
     $('model-caption').textContent = text + took;
   }

@@ -178,7 +178,7 @@ export class Timeline {
       g.strokeStyle = g.fillStyle = themeColour('--brass');
       g.lineWidth = 1;
       g.beginPath();
-      g.moveTo(at, HEAD - 8);
+      g.moveTo(at, HEAD - 12);
       g.lineTo(at, height);
       g.stroke();
       const text = without(techniquesOff(m.a)) || say('allOn');
@@ -187,7 +187,7 @@ export class Timeline {
       if (left < free) continue;
       free = left + wide + 8;
       g.textAlign = 'left';
-      g.fillText(text, left, height - 2);
+      g.fillText(text, left, HEAD - 1);
     }
   }
 

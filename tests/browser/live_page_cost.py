@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""What the live page costs the engine, and the browser.
+
+    tests/browser/live_page_cost.py build/orrery viewers [ROUNDS]    a load without and with one viewer, in turns
+    tests/browser/live_page_cost.py build/orrery frames [SECONDS]    script time of a frame: 256 requests, 8,192 blocks
+    tests/browser/live_page_cost.py build/orrery heap [MINUTES]      the page's heap under a load that does not end
+"""
+
+import os
+import statistics
+import sys
+import threading
+import time
+
+from chromium import Chromium
+from server import Server
+
+PROMPTS = [f"Tale {k}. Once upon a time, in land number {k}, there lived a king" for k in range(256)]
+
+
+def cpu_seconds(pid):
+    """Of all threads, user and system, in nanoseconds' resolution."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
+
+
+def viewers(binary, rounds):
+    """Time by the clock is what users see, but on a machine that others use too it says little: so CPU time as well."""
+    with Server(binary, ["--seed", "1"]) as server:
+        def load():
+            began, cpu = time.monotonic(), cpu_seconds(server.pid)
+            server.complete(PROMPTS[:64], 128, ignore_eos=True, seed=1)
+            return time.monotonic() - began, cpu_seconds(server.pid) - cpu
+
+        def load_with_viewer():
+            with server.watching():
+                time.sleep(0.2)
+                return load()
+
+        load()
+        without, with_one = [], []
+        for k in range(rounds):
+            for measure in ((load, load_with_viewer) if k % 2 == 0 else (load_with_viewer, load)):
+                (without if measure is load else with_one).append(measure())
+                time.sleep(0.2)  # the viewer of before is gone
+    for name, part in (("by the clock", 0), ("CPU time of the server", 1)):
+        ratios = sorted(b[part] / a[part] for a, b in zip(without, with_one))
+        low, high = ratios[len(ratios) // 4], ratios[(3 * len(ratios)) // 4]
+        print(f"one viewer, {name}: {100 * (statistics.median(ratios) - 1):+.2f} % (middle half of {rounds} pairs: "
+              f"{100 * (low - 1):+.2f} to {100 * (high - 1):+.2f} %), median {statistics.median(a[part] for a in without):.3f} s without")
+
+
+# Times each frame's script from before the page's own begins.
+TIMED = """(() => { window.frameMs = []; const request = window.requestAnimationFrame.bind(window);
+  window.requestAnimationFrame = (callback) => request((now) => {
+    const began = performance.now(); callback(now); window.frameMs.push(performance.now() - began); }); })()"""
+
+
+def keep_busy(server, done):
+    def one(k):
+        while not done.is_set():
+            server.complete(PROMPTS[k::4], 300, ignore_eos=True)
+    threads = [threading.Thread(target=one, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def with_page(binary, flags, watch):
+    done = threading.Event()
+    with Server(binary, flags) as server, Chromium() as browser:
+        browser.call("Page.addScriptToEvaluateOnNewDocument", source=TIMED)
+        browser.open(server.url + "/?lang=en&theme=dark", until="!!window.orrery?.page.live")
+        browser.wait("orrery.page.connected")
+        threads = keep_busy(server, done)
+        try:
+            watch(browser)
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+        print("problems:", browser.problems() or "none")
+
+
+def frames(binary, seconds):
+    def watch(browser):
+        browser.wait("[...orrery.page.live.player.state.requests.values()].filter(r => r.status === 'running').length > 250", 120)
+        browser.run("window.frameMs.length = 0")
+        time.sleep(seconds)
+        ms = sorted(browser.run("window.frameMs"))
+        print(f"{len(ms)} frames in {seconds} s: script of a frame, median {ms[len(ms) // 2]:.1f} ms, 95 % within "
+              f"{ms[int(len(ms) * 0.95)]:.1f} ms, 99 % within {ms[int(len(ms) * 0.99)]:.1f} ms; load of the machine {os.getloadavg()[0]:.1f}")
+    with_page(binary, ["--num-kv-blocks", "8192", "--max-num-seqs", "256"], watch)
+
+
+def heap(binary, minutes):
+    def watch(browser):
+        for half in range(2 * minutes + 1):
+            browser.call("HeapProfiler.collectGarbage")
+            used = browser.call("Runtime.getHeapUsage")["usedSize"]
+            events = browser.run("orrery.page.live.player.length + orrery.page.live.player.dropped")
+            print(f"{half / 2:4.1f} min: {used / 2**20:6.1f} MiB of heap after {events:,} events", flush=True)
+            time.sleep(30)
+    with_page(binary, ["--num-kv-blocks", "1024", "--max-num-seqs", "64"], watch)
+
+
+def main():
+    binary, what = sys.argv[1:3]
+    number = int(sys.argv[3]) if len(sys.argv) > 3 else {"viewers": 20, "frames": 20, "heap": 10}[what]
+    {"viewers": viewers, "frames": frames, "heap": heap}[what](binary, number)
+
+
+if __name__ == "__main__":
+    main()
