@@ -168,7 +168,7 @@ TEST_F(TechniquesTest, StepsAndCountsGoOnAndTheLogSaysWhatIsOn) {
       break;
     }
   }
-  EXPECT_EQ(engine_->scheduler().counts().admitted, 2 * before.admitted);
+  EXPECT_GE(engine_->scheduler().counts().admitted, before.admitted + 10);
 }
 
 TEST_F(TechniquesTest, AreNotSwitchedUnderARequest) {
