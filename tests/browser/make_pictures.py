@@ -5,6 +5,7 @@
     tests/browser/make_pictures.py build/orrery FOLDER all   every moment in two themes, two languages, three widths
 """
 
+import itertools
 import json
 import os
 import sys
@@ -13,8 +14,9 @@ import time
 from chromium import Chromium
 from server import Server
 
-MOMENTS = {"one": 0.62, "many": 0.72, "shared": 0.5, "long": 0.62}
+MOMENTS = {"one": 0.62, "many": 0.65, "shared": 0.5, "long": 0.62}
 WIDTHS = (1600, 1024, 390)
+SMALL_ENGINE = ["--num-kv-blocks", "256", "--max-num-seqs", "32", "--max-num-batched-tokens", "64"]  # that of `make serve`
 OF_THE_DOCUMENTATION = {("many", "dark", "en", 1600): "live-page", ("one", "paper", "zh", 1600): "live-page.zh",
                         ("shared", "paper", "en", 1024): "live-page-shared", ("long", "dark", "zh", 390): "live-page-narrow"}
 
@@ -44,6 +46,24 @@ def picture(browser, path):
     print(path, os.path.getsize(path))
 
 
+def compare(browser, url, theme, language, width, technique):
+    """What a technique is worth, measured now, and the run without it in view."""
+    browser.resize(width, 900)
+    browser.emulate(prefers_reduced_motion="reduce")
+    browser.open(f"{url}/?theme={theme}&lang={language}", until="!!window.orrery?.page.live && orrery.switches.allowed")
+    browser.run(f"document.querySelector('[data-compare={technique}]').click(); document.activeElement.blur()")
+    time.sleep(0.3)
+    browser.wait("!orrery.switches.busy", 120)
+    browser.run("""(() => { const p = orrery.page.live.player, { events } = p;
+        orrery.pause(false);
+        const switched = [];
+        for (let i = 0; i < events.length; ++i) if (events.kind(i) === 25) switched.push(i);
+        const [from, to] = switched.slice(-3);  // without, with, as before
+        p.seek(Math.floor(from + (to - from) * 0.24)); p.stepOn('step');
+        orrery.loop.reset(p.state); orrery.page.dirty = true; })()""")
+    time.sleep(0.7)
+
+
 def main():
     binary, folder = sys.argv[1:3]
     every = sys.argv[3:] == ["all"]
@@ -60,6 +80,12 @@ def main():
                             show(browser, server.url, theme, language, width)
                             go_to(browser, moment)
                             picture(browser, os.path.join(folder, name + ".png"))
+        with Server(binary, SMALL_ENGINE) as small:
+            looks = itertools.product(("dark", "paper"), ("en", "zh"), WIDTHS) if every else [("dark", "en", 1600)]
+            for theme, language, width in looks:
+                compare(browser, small.url, theme, language, width, "paging")
+                name = f"paging-{theme}-{language}-{width}" if every else "live-page-techniques"
+                picture(browser, os.path.join(folder, name + ".png"))
         if not every:
             browser.emulate()
             browser.open(server.url + "/?live=off")

@@ -22,6 +22,7 @@ export class Switches {
     this.live = live;
     this.onRuns = onRuns;
     this.bits = techniqueBits(Object.fromEntries(TECHNIQUES.map((name) => [name, true])));
+    this.known = false;     // what follows
     this.allowed = false;
     this.refused = {};
     this.busy = false;
@@ -55,6 +56,7 @@ export class Switches {
   }
 
   take({ allowed, on, refused }) {
+    this.known = true;
     this.allowed = allowed;
     this.refused = refused;
     this.bits = techniqueBits(on);
@@ -77,7 +79,7 @@ export class Switches {
   }
 
   show() {
-    $('switches').hidden = !this.rail.served;
+    $('switches').hidden = !this.rail.served || !this.known;
     $('switches').toggleAttribute('data-fixed', !this.allowed);
     for (const { name, toggle, compare } of this.items) {
       const why = this.hindrance(name);
@@ -244,7 +246,7 @@ function rowOf(name, off, on) {
     return td;
   };
   const better = el('td', { textContent: Number.isFinite(times) ? `${figure(times)} ×` : '–' });
-  better.dataset.kind = times > 1.05 ? 'better' : times < 0.95 ? 'worse' : 'same';
+  better.dataset.kind = times > 1.1 ? 'better' : times < 0.9 ? 'worse' : 'same';
   const row = el('tr', {}, el('th', { scope: 'row', textContent: say(`m_${name}`) }), cell(off, 'off'), cell(on, 'on'), better);
   row.dataset.measure = name;
   return row;

@@ -84,7 +84,7 @@ export class Vitals {
     [...item.querySelectorAll('i')].forEach((bar, k) => { bar.style.flex = `${all ? sum[k] / all : 0}`; });
     const names = say('splitParts');
     const text = !all ? '' : sum.map((us, k) => [us, k]).filter(([us]) => us >= all * 0.005).sort((a, b) => b[0] - a[0])
-      .map(([us, k]) => `${names[k]} ${((us / all) * 100).toFixed(0)} %`).join(' · ');
+      .map(([us, k]) => `${names[k]}\u00a0${((us / all) * 100).toFixed(0)}\u00a0%`).join(' · ');
     const aside = item.querySelector('.aside');
     if (aside.textContent !== text) { aside.textContent = text; aside.title = text; }
   }
