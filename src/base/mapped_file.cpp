@@ -21,6 +21,8 @@ struct FileDescriptor {
   }
 };
 
+int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
+
 }  // namespace
 
 Result<MappedFile> MappedFile::open(const std::string& path) {
@@ -42,6 +44,7 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   }
   MappedFile result;
   result.name_ = path;
+  result.stamp_ = {info.st_size, nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
   if (info.st_size == 0) {
     return result;
   }
@@ -75,6 +78,7 @@ void MappedFile::swap(MappedFile& other) noexcept {
   std::swap(size_bytes_, other.size_bytes_);
   std::swap(mapped_, other.mapped_);
   std::swap(name_, other.name_);
+  std::swap(stamp_, other.stamp_);
 }
 
 }  // namespace orrery

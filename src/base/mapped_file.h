@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +16,14 @@
 #include "base/status.h"
 
 namespace orrery {
+
+// What tells that a file is no longer the one it was. The time of change cannot be set by programs,
+// unlike that of modification, which copies and archives may carry over.
+struct FileStamp {
+  int64_t bytes = 0;
+  int64_t modified_ns = 0;  // since 1970
+  int64_t changed_ns = 0;   // contents, owner, mode or links
+};
 
 class MappedFile {
  public:
@@ -37,6 +47,8 @@ class MappedFile {
   std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_bytes_}; }
   size_t size() const { return size_bytes_; }
   const std::string& name() const { return name_; }  // the path, for messages
+  // Of the file as it was opened; nothing for borrowed bytes.
+  const std::optional<FileStamp>& stamp() const { return stamp_; }
 
  private:
   void swap(MappedFile& other) noexcept;
@@ -45,6 +57,7 @@ class MappedFile {
   size_t size_bytes_ = 0;
   bool mapped_ = false;
   std::string name_;
+  std::optional<FileStamp> stamp_;
 };
 
 }  // namespace orrery

@@ -3,7 +3,10 @@
 #include <sys/mman.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+
+#include "base/check.h"
 
 namespace orrery {
 
@@ -23,6 +26,16 @@ Result<Buffer> Buffer::allocate(size_t bytes) {
   return buffer;
 }
 
-void Buffer::Unmap::operator()(std::byte* data) const { munmap(data, size_bytes); }
+Buffer Buffer::borrow(std::span<const std::byte> bytes) {
+  CHECK(reinterpret_cast<uintptr_t>(bytes.data()) % kAlignment == 0);
+  Buffer buffer;
+  buffer.data_ = std::unique_ptr<std::byte, Unmap>(const_cast<std::byte*>(bytes.data()), Unmap{0});
+  buffer.size_bytes_ = bytes.size();
+  return buffer;
+}
+
+void Buffer::Unmap::operator()(std::byte* data) const {
+  if (size_bytes > 0) munmap(data, size_bytes);
+}
 
 }  // namespace orrery

@@ -1,5 +1,5 @@
-// Buffer: owned memory for tensors, aligned to 64 bytes (a cache line and a vector register) and
-// zeroed. Move-only.
+// Buffer: memory for tensors, aligned to 64 bytes (a cache line and a vector register): its own,
+// zeroed, or borrowed. Move-only.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,8 @@ class Buffer {
   Buffer() = default;
   // Large buffers are backed by huge pages where the system gives them. Errors: kResourceExhausted.
   static Result<Buffer> allocate(size_t bytes);
+  // Memory of another owner, which must outlive it. If that is read-only, nobody may write.
+  static Buffer borrow(std::span<const std::byte> bytes);
 
   std::byte* data() const { return data_.get(); }
   size_t size() const { return data_ ? size_bytes_ : 0; }  // 0 after a move
@@ -24,7 +26,7 @@ class Buffer {
 
  private:
   struct Unmap {
-    size_t size_bytes;
+    size_t size_bytes;  // 0: borrowed
     void operator()(std::byte* data) const;
   };
   std::unique_ptr<std::byte, Unmap> data_{nullptr, Unmap{0}};

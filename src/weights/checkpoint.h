@@ -97,6 +97,8 @@ class Checkpoint {
 
   // Metadata (of the first part), for the tokenizer; nullptr for other formats.
   const Gguf* gguf() const { return parts_.ggufs.empty() ? nullptr : &parts_.ggufs.front(); }
+  // The files that hold the tensors; none for a synthetic model.
+  std::span<const MappedFile> mappings() const { return parts_.mappings; }
   // The folder, for tokenizer files; nullptr for a GGUF or synthetic model.
   const FileSource* files() const { return parts_.files.get(); }
 
