@@ -6,9 +6,11 @@
 #include "cli/terminal.h"
 #include "engine/kv_memory.h"
 #include "engine/memory_plan.h"
+#include "kernels/packed.h"
 #include "llm/model_files.h"
 #include "model/registry.h"
 #include "weights/memory_limits.h"
+#include "weights/pack_cache.h"
 
 namespace orrery::cli {
 namespace {
@@ -18,6 +20,7 @@ struct Report {
   Result<model::ModelConfig> config;
   Result<std::unique_ptr<tokenizer::Tokenizer>> tokenizer;
   std::optional<engine::MemoryPlan> plan;
+  std::optional<weights::PackFile> packed;  // what a start without --quantization would use
 };
 
 std::string_view name_of(weights::Checkpoint::Format format) {
@@ -33,7 +36,8 @@ std::string_view name_of(weights::Checkpoint::Format format) {
 }
 
 struct Options {
-  bool json = false, tensors = false;
+  bool json = false, tensors = false, verify = false;
+  std::string pack_cache;
   std::string kv_cache_dtype = "auto";
   engine::MemoryOptions memory;
 
@@ -41,6 +45,10 @@ struct Options {
     std::vector<Flag> own = {
         {"--tensors", 0, "", "list every tensor", set_switch(tensors)},
         {"--json", 0, "", "one JSON object", set_switch(json)},
+        {"--pack-cache", 0, "FOLDER", "where repacked weights may lie (default ~/.cache/orrery)",
+         set_text(pack_cache)},
+        {"--verify", 0, "", "compare the sums of all bytes of the repacked weights",
+         set_switch(verify)},
         {"--max-model-len", 0, "N",
          "tokens of a request in the memory plan (default: the trained length, or what fits)",
          set_optional_int(memory.max_model_len, 1, INT32_MAX)},
@@ -59,7 +67,13 @@ Result<Report> examine(const weights::Checkpoint& checkpoint, const Options& opt
   Report report{checkpoint,
                 model::parse_model_config(checkpoint.config(), checkpoint.name()),
                 llm::load_tokenizer(checkpoint),
+                {},
                 {}};
+  const std::string folder =
+      options.pack_cache.empty() ? weights::default_pack_cache_folder() : options.pack_cache;
+  auto packed = weights::open_pack(checkpoint, kernels::kPanelLayout, {}, folder);
+  if (packed.ok()) report.packed = std::move(packed).value();
+  if (report.packed && options.verify) RETURN_IF_ERROR(report.packed->verify());
   if (!report.config.ok()) return report;
   const model::ModelConfig& c = *report.config;
   ASSIGN_OR_RETURN(const auto limits, weights::read_memory_limits());
@@ -133,6 +147,9 @@ OrderedJson to_json(const Report& r, bool tensors) {
   if (r.plan) {
     json["memory"] = memory_json(*r.plan);
   }
+  json["packed"] = r.packed
+                       ? OrderedJson({{"file", r.packed->path()}, {"bytes", r.packed->bytes()}})
+                       : OrderedJson(nullptr);
   return json;
 }
 
@@ -163,6 +180,10 @@ void print_report(const Report& r, bool tensors) {
       fmt::print("              {:<8} {:>5} tensors  {:>10}\n", group.dtype, group.tensors,
                  weights::format_bytes(group.bytes));
     }
+  }
+  if (r.packed) {
+    fmt::print("              repacked: {} ({})\n", r.packed->path(),
+               weights::format_bytes(r.packed->bytes()));
   }
   if (r.tokenizer.ok()) {
     fmt::print("{}tokenizer{}     {} ids\n", s.bold, s.reset, (*r.tokenizer)->vocab_size());

@@ -41,6 +41,7 @@ void print_usage(std::FILE* out) {
 int main(int argc, char** argv) {
   using namespace orrery;
   log::init(std::getenv("ORRERY_LOG_LEVEL"));
+  std::signal(SIGXFSZ, SIG_IGN);  // a file as large as it may be is an error of its writer
   std::signal(SIGPIPE, SIG_DFL);  // `orrery run | head` ends quietly
   std::vector<std::string_view> args(argv + 1, argv + argc);
   if (args.empty()) {

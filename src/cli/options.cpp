@@ -87,6 +87,13 @@ std::vector<Flag> EngineOptions::flags() {
       {"--threads", 0, "N", "threads of the kernels (default: one per CPU)",
        set_int(threads, 0, 4096)},
       {"--cpu-isa", 0, "NAME", "force a table of kernels: scalar, avx2, avx512", set_text(cpu_isa)},
+      {"--pack-cache", 0, "FOLDER",
+       "keep repacked weights there, of any model (default: of large ones in ~/.cache/orrery)",
+       set_text(pack_cache)},
+      {"--pack-cache-gib", 0, "N", "that folder's bound, beside half of the disk (default 100)",
+       set_int(pack_cache_gib, 1, 1 << 20)},
+      {"--no-pack-cache", 0, "", "repack at each start, keep nothing",
+       set_switch(use_pack_cache, false)},
       {"--tokenizer", 0, "PATH", "a tokenizer file or folder instead of the model's",
        set_text(llm.tokenizer)},
       {"--chat-template", 0, "FILE", "a chat template instead of the model's",
@@ -126,10 +133,21 @@ std::vector<Flag> SamplingOptions::flags() {
   };
 }
 
+weights::PackCacheOptions EngineOptions::pack_cache_options() const {
+  weights::PackCacheOptions cache;
+  if (!use_pack_cache) return cache;
+  cache.folder = pack_cache.empty() ? weights::default_pack_cache_folder() : pack_cache;
+  cache.max_bytes = pack_cache_gib << 30;
+  if (!pack_cache.empty()) cache.min_bytes = 0;
+  return cache;
+}
+
 Result<std::unique_ptr<llm::Llm>> load_llm(const EngineOptions& options) {
   ASSIGN_OR_RETURN(auto kernels, kernels::cpu::make_cpu_kernels(options.cpu_isa,
                                                                 static_cast<int>(options.threads)));
-  return llm::Llm::load(options.llm, std::move(kernels), progress_bar("packing weights"));
+  llm::LlmOptions llm = options.llm;
+  llm.pack_cache = options.pack_cache_options();
+  return llm::Llm::load(llm, std::move(kernels), progress_bar("packing weights"));
 }
 
 std::vector<Flag> join(std::vector<Flag> a, std::vector<Flag> b) {

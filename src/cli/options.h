@@ -13,10 +13,14 @@ namespace orrery::cli {
 // How to load a model: --max-model-len, --dtype, --threads, --cpu-isa, ...
 struct EngineOptions {
   llm::LlmOptions llm;
-  int64_t threads = 0;  // 0: one per CPU
-  std::string cpu_isa;  // empty: the best
+  int64_t threads = 0;     // 0: one per CPU
+  std::string cpu_isa;     // empty: the best
+  std::string pack_cache;  // folder; empty: the user's own
+  bool use_pack_cache = true;
+  int64_t pack_cache_gib = 100;
 
   std::vector<Flag> flags();
+  weights::PackCacheOptions pack_cache_options() const;
 };
 
 // How to sample: --max-tokens, --temperature, --top-p, --stop, ...

@@ -7,8 +7,8 @@
 
 #include "engine/kv_memory.h"
 #include "kernels/kernels.h"
-#include "kernels/packed.h"
 #include "weights/checked.h"
+#include "weights/pack_cache.h"
 #include "weights/weights.h"
 
 namespace orrery::engine {
@@ -31,15 +31,6 @@ int64_t blocks_of(int64_t tokens) {
   return tokens / kBlockSize + (tokens % kBlockSize != 0 ? 1 : 0);
 }
 
-// Matrices are packed in their own format, everything else becomes fp32.
-CheckedSize packed_bytes(const weights::TensorInfo& tensor, DType dtype) {
-  const Shape& shape = tensor.shape;
-  if (!tensor.unsupported.empty()) return size_of(tensor.bytes);
-  if (shape.rank() != 2 || shape[1] <= 0 || shape[1] > INT64_MAX / 256)
-    return size_of(shape.elements()) * 4;
-  return size_of(kernels::num_panels(shape[0])) * size_of(kernels::panel_bytes(dtype, shape[1]));
-}
-
 void add_weights(const weights::Checkpoint& checkpoint, const model::ModelConfig& config,
                  std::optional<DType> quantise_to, MemoryPlan& plan) {
   std::map<std::string_view, MemoryPlan::Weights> by_dtype;
@@ -47,7 +38,7 @@ void add_weights(const weights::Checkpoint& checkpoint, const model::ModelConfig
   for (const weights::TensorInfo& tensor : checkpoint.tensors()) {
     if (config.tied_embeddings && tensor.name == "lm_head.weight") continue;  // not loaded
     const DType dtype = weights::packed_dtype(tensor, quantise_to);
-    const CheckedSize bytes = packed_bytes(tensor, dtype);
+    const CheckedSize bytes = size_of(weights::packed_bytes(tensor, quantise_to));
     MemoryPlan::Weights& group = by_dtype[name(dtype)];
     group.dtype = name(dtype);
     group.bytes = saturated(size_of(group.bytes) + bytes);

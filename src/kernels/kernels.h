@@ -99,6 +99,10 @@ class Kernels {
   // block.
   virtual Result<PackedMatrix> pack(const WeightRows& rows) const = 0;
 
+  // Name and version of the layout that pack() makes: matrices stored under it may be used again by
+  // a process whose kernels have the same. Empty if they must not be stored.
+  virtual std::string_view packed_layout() const { return {}; }
+
   // out[t] = row token_ids[t] of the table [V, D], dequantised. Ids must be in range. out [T, D]
   virtual void embed(std::span<const int32_t> token_ids, const PackedMatrix& table, Tensor out) = 0;
 

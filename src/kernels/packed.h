@@ -33,6 +33,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -42,6 +43,11 @@
 namespace orrery::kernels {
 
 inline constexpr int64_t kPanelWidth = 32;  // outputs
+
+// Kernels::packed_layout() of all tables that use this layout. The number goes up with every change
+// of a packed byte, also of how numbers are quantised on loading (packed_test.cpp holds a sum of
+// them).
+inline constexpr std::string_view kPanelLayout = "panels 1";
 
 // Bytes of one panel over `k` inputs.
 int64_t panel_bytes(DType dtype, int64_t k);

@@ -4,6 +4,7 @@
 
 #include "kernels/weights_for_tests.h"
 #include "tensor/blocks.h"
+#include "tensor/quantise.h"
 
 namespace orrery::kernels {
 namespace {
@@ -30,6 +31,31 @@ TEST(Packed, GivesBackEveryRowBitForBitInEveryFormat) {
     expect_rows_survive(dtype, 259, 3 * block);
     if (block == 1) expect_rows_survive(dtype, 33, 77);
   }
+}
+
+// FNV-1a, 64 bits.
+uint64_t sum(std::span<const std::byte> bytes, uint64_t hash) {
+  for (const std::byte byte : bytes) hash = (hash ^ static_cast<uint64_t>(byte)) * 0x100000001b3;
+  return hash;
+}
+
+TEST(Packed, GivesTheBytesThatItsLayoutsVersionStandsFor) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const DType dtype : kWeightFormats) {
+    const auto packed = pack_panels(TestWeights(dtype, 40, 512, 3).rows());
+    ASSERT_TRUE(packed.ok());
+    hash = sum(packed->data.bytes(), hash);
+  }
+  const std::vector<float> numbers = TestRandom(4).floats(1024);
+  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_K}) {
+    std::vector<std::byte> blocks(static_cast<size_t>(row_bytes(dtype, 1024)));
+    quantise(dtype, numbers, blocks.data());
+    hash = sum(blocks, hash);
+  }
+  EXPECT_EQ(hash, 777919137496510421U)
+      << "packed or quantised bytes have changed: files of packed weights that "
+         "exist no longer fit. Raise the number in kPanelLayout with this sum.";
+  EXPECT_EQ(kPanelLayout, "panels 1");
 }
 
 TEST(Packed, TakesTheBytesThatItsLayoutStates) {

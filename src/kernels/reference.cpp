@@ -206,6 +206,7 @@ class ReferenceKernels : public Kernels {
   std::string_view name() const override { return "reference"; }
 
   Result<PackedMatrix> pack(const WeightRows& rows) const override { return pack_panels(rows); }
+  std::string_view packed_layout() const override { return kPanelLayout; }
 
   void embed(std::span<const int32_t> token_ids, const PackedMatrix& table, Tensor out) override {
     CHECK(out.rows() == std::ssize(token_ids) && out.cols() == table.k);

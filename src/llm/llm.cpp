@@ -80,6 +80,9 @@ Result<std::unique_ptr<Llm>> Llm::load(const LlmOptions& options,
   RETURN_IF_ERROR(llm->plan(config, options.memory.value_or(least_memory()))
                       .status()
                       .with_context(checkpoint.name()));
+  // Before the tokenizer, which takes as long to load as packed weights to come into memory.
+  const auto cache =
+      weights::PackCache::open(checkpoint, *llm->kernels_, llm->quantise_to_, options.pack_cache);
 
   if (!options.tokenizer.empty()) {
     ASSIGN_OR_RETURN(llm->tokenizer_, load_tokenizer(options.tokenizer));
@@ -96,7 +99,7 @@ Result<std::unique_ptr<Llm>> Llm::load(const LlmOptions& options,
   ASSIGN_OR_RETURN(llm->sampling_defaults_,
                    load_sampling_defaults(checkpoint, options.generation_config));
   ASSIGN_OR_RETURN(llm->model_, model::load_model(checkpoint, config, *llm->kernels_, progress,
-                                                  llm->quantise_to_));
+                                                  llm->quantise_to_, cache.get()));
   llm->load_seconds_ =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return llm;

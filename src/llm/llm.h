@@ -18,6 +18,7 @@
 #include "tokenizer/tokenizer.h"
 #include "weights/checkpoint.h"
 #include "weights/memory_limits.h"
+#include "weights/pack_cache.h"
 
 namespace orrery::llm {
 
@@ -38,6 +39,7 @@ struct LlmOptions {
   int64_t max_num_batched_tokens = 512;  // tokens of a prefill chunk
   // What must fit beside the weights (its dtypes are set from the above); absent: one KV block.
   std::optional<engine::MemoryOptions> memory;
+  weights::PackCacheOptions pack_cache;  // none unless a folder is given
 };
 
 class Llm {

@@ -39,12 +39,21 @@ Result<std::unique_ptr<Model>> load_model(const weights::Checkpoint& checkpoint,
                                           const ModelConfig& config,
                                           const kernels::Kernels& kernels,
                                           const std::function<void(double)>& progress,
-                                          std::optional<DType> quantise_to) {
+                                          std::optional<DType> quantise_to,
+                                          weights::PackCache* cache) {
+  // Of a cache that is being written, the end of it, until the disk has everything.
+  const double share = cache != nullptr && cache->writing() ? 0.9 : 1;
+  const auto report = [&](double fraction) {
+    if (progress) progress(fraction);
+  };
   for (const Architecture& architecture : kArchitectures) {
     if (architecture.model_type != config.model_type) continue;
-    weights::WeightLoader loader(checkpoint, kernels, progress, quantise_to);
+    weights::WeightLoader loader(
+        checkpoint, kernels, [&](double packed) { report(packed * share); }, quantise_to, cache);
     auto model = architecture.make(config, loader.root());
     RETURN_IF_ERROR(loader.status());
+    if (cache != nullptr) cache->finish();
+    if (share < 1) report(1);
     return model;
   }
   return check_architecture(config.model_type);

@@ -15,11 +15,13 @@ DType packed_dtype(const TensorInfo& tensor, std::optional<DType> target) {
 }
 
 WeightLoader::WeightLoader(const Checkpoint& checkpoint, const kernels::Kernels& kernels,
-                           std::function<void(double)> progress, std::optional<DType> quantise_to)
+                           std::function<void(double)> progress, std::optional<DType> quantise_to,
+                           PackCache* cache)
     : checkpoint_(checkpoint),
       kernels_(kernels),
       progress_(std::move(progress)),
-      quantise_to_(quantise_to) {
+      quantise_to_(quantise_to),
+      cache_(cache) {
   for (const TensorInfo& tensor : checkpoint.tensors()) total_bytes_ += tensor.bytes;
 }
 
@@ -49,13 +51,17 @@ std::shared_ptr<const kernels::PackedMatrix> WeightLoader::matrix(const std::str
   const auto empty = std::make_shared<const kernels::PackedMatrix>();
   const TensorInfo* tensor = require(name, {n, k});
   if (tensor == nullptr) return empty;
-  auto result = pack(*tensor, n, k);
-  if (!result.ok()) {
-    fail(result.status().with_context(fmt::format("{}: tensor {}", tensor->file, name)));
-    return empty;
+  if (cache_ != nullptr) packed = cache_->matrix(name, packed_dtype(*tensor, quantise_to_), n, k);
+  if (packed == nullptr) {
+    auto result = pack(*tensor, n, k);
+    if (!result.ok()) {
+      fail(result.status().with_context(fmt::format("{}: tensor {}", tensor->file, name)));
+      return empty;
+    }
+    packed = std::make_shared<const kernels::PackedMatrix>(std::move(result).value());
+    if (cache_ != nullptr) cache_->add(name, *packed);
   }
   advance(tensor->bytes);
-  packed = std::make_shared<const kernels::PackedMatrix>(std::move(result).value());
   return packed;
 }
 
@@ -87,17 +93,26 @@ Result<kernels::PackedMatrix> WeightLoader::quantise_and_pack(const TensorInfo& 
 std::vector<float> WeightLoader::vector(const std::string& name, int64_t n) {
   const TensorInfo* tensor = require(name, {n});
   if (tensor == nullptr) return {};
-  const int64_t bytes = info(tensor->dtype).block_bytes;
+  auto kept = cache_ != nullptr ? cache_->vector(name, n) : std::nullopt;
+  if (!kept) {
+    kept = read_vector(*tensor, n);
+    if (cache_ != nullptr) cache_->add(name, *kept);
+  }
+  advance(tensor->bytes);
+  return *std::move(kept);
+}
+
+std::vector<float> WeightLoader::read_vector(const TensorInfo& tensor, int64_t n) const {
+  const int64_t bytes = info(tensor.dtype).block_bytes;
   std::vector<float> values(static_cast<size_t>(n));
-  if (is_quantised(tensor->dtype)) {
-    dequantise(tensor->dtype, tensor->data, values);
+  if (is_quantised(tensor.dtype)) {
+    dequantise(tensor.dtype, tensor.data, values);
   } else {
     for (int64_t i = 0; i < n; ++i) {
-      dequantise(tensor->dtype, tensor->data + tensor->permutation.source_row(i) * bytes,
+      dequantise(tensor.dtype, tensor.data + tensor.permutation.source_row(i) * bytes,
                  {&values[static_cast<size_t>(i)], 1});
     }
   }
-  advance(tensor->bytes);
   return values;
 }
 

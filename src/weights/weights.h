@@ -17,6 +17,7 @@
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "weights/checkpoint.h"
+#include "weights/pack_cache.h"
 
 namespace orrery::weights {
 
@@ -34,8 +35,10 @@ class WeightLoader {
  public:
   // `progress` (may be empty) is called with the fraction of the checkpoint's bytes packed.
   // `quantise_to`: see packed_dtype.
+  // `cache` (may be nullptr) gives what it has, gets the rest, and must outlive it too.
   WeightLoader(const Checkpoint& checkpoint, const kernels::Kernels& kernels,
-               std::function<void(double)> progress = {}, std::optional<DType> quantise_to = {});
+               std::function<void(double)> progress = {}, std::optional<DType> quantise_to = {},
+               PackCache* cache = nullptr);
 
   Weights root();
   const Status& status() const { return status_; }  // the first error
@@ -47,6 +50,7 @@ class WeightLoader {
                                                       int64_t k);
   std::vector<float> vector(const std::string& name, int64_t n);
   const TensorInfo* require(const std::string& name, const Shape& shape);
+  std::vector<float> read_vector(const TensorInfo& tensor, int64_t n) const;
   Result<kernels::PackedMatrix> pack(const TensorInfo& tensor, int64_t n, int64_t k);
   Result<kernels::PackedMatrix> quantise_and_pack(const TensorInfo& tensor, DType dtype, int64_t n,
                                                   int64_t k);
@@ -57,6 +61,7 @@ class WeightLoader {
   const kernels::Kernels& kernels_;
   std::function<void(double)> progress_;
   std::optional<DType> quantise_to_;
+  PackCache* cache_;
   std::unique_ptr<ThreadPool> pool_;  // quantises; made when needed
   std::map<std::string, std::shared_ptr<const kernels::PackedMatrix>> packed_;
   Status status_;

@@ -26,11 +26,13 @@ std::string read_all(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Runs `orrery ARGUMENTS` through the shell, with `input` on standard input.
-Outcome orrery(const std::string& arguments, const std::string& input = "") {
+// Runs `orrery ARGUMENTS` through the shell, with `input` on standard input, after the shell's
+// command `before`.
+Outcome orrery(const std::string& arguments, const std::string& input = "",
+               const std::string& before = "") {
   const std::string base = testing::TempDir() + "orrery_cli_" + std::to_string(getpid());
   std::ofstream(base + ".in", std::ios::binary) << input;
-  const std::string command = std::string(ORRERY_BINARY) + " " + arguments + " < " + base +
+  const std::string command = before + std::string(ORRERY_BINARY) + " " + arguments + " < " + base +
                               ".in > " + base + ".out 2> " + base + ".err";
   const int status = std::system(command.c_str());
   Outcome outcome{WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_all(base + ".out"),
@@ -279,6 +281,67 @@ TEST(Cli, DecodingIdsOutsideTheVocabularyIsAnError) {
   for (const char* ids : {"[-1]", "[2147483647]", "[9223372036854775808]", "[1, x]"}) {
     EXPECT_EQ(orrery("tokenize demo --decode", ids).exit_code, 1) << ids;
   }
+}
+
+// --- the cache of packed weights ---
+
+constexpr const char* kModelOnDisk = ORRERY_SOURCE_DIR "/models/demo";
+
+std::vector<std::filesystem::path> files_in(const std::string& folder) {
+  std::vector<std::filesystem::path> paths;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none))
+    paths.push_back(entry.path());
+  return paths;
+}
+
+struct PackCacheFolder {
+  std::string path = testing::TempDir() + "orrery_packs_" + std::to_string(getpid());
+  std::string run(const std::string& flags = "", const std::string& before = "") {
+    const Outcome outcome = orrery(fmt::format("run {} -p 'Once upon' --max-tokens 8 --json "
+                                               "--logprobs 2 --pack-cache {} {}",
+                                               kModelOnDisk, path, flags),
+                                   "", before);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    err = outcome.err;
+    return outcome.out;
+  }
+  ~PackCacheFolder() { std::filesystem::remove_all(path); }
+  std::string err;
+};
+
+TEST(Cli, KeepsPackedWeightsAndAnswersTheSameFromThem) {
+  PackCacheFolder folder;
+  const std::string expected = folder.run("--no-pack-cache");
+  EXPECT_FALSE(std::filesystem::exists(folder.path));
+  EXPECT_EQ(folder.run(), expected);
+  ASSERT_EQ(files_in(folder.path).size(), 1u);
+  const auto file = files_in(folder.path)[0];
+  EXPECT_EQ(std::filesystem::status(file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(folder.run(), expected);
+  EXPECT_EQ(folder.err, "");
+
+  const std::string inspect =
+      fmt::format("inspect {} --pack-cache {} --verify", kModelOnDisk, folder.path);
+  EXPECT_EQ(json_of(orrery(inspect + " --json"))["packed"]["file"], file.string());
+  {
+    std::fstream bytes(file, std::ios::binary | std::ios::in | std::ios::out);
+    bytes.seekp(5000);
+    bytes.put('?');
+  }
+  EXPECT_EQ(orrery(inspect).exit_code, 1);
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  EXPECT_EQ(folder.run(), expected);
+  EXPECT_EQ(orrery(inspect).exit_code, 0);
+}
+
+TEST(Cli, AFullDiskCostsOnlyThePackedWeights) {
+  PackCacheFolder folder;
+  const std::string expected = folder.run("--no-pack-cache");
+  EXPECT_EQ(folder.run("", "ulimit -f 200;"), expected);  // 100 kB
+  EXPECT_THAT(folder.err, HasSubstr("not kept"));
+  EXPECT_TRUE(files_in(folder.path).empty());
 }
 
 }  // namespace

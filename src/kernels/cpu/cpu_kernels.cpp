@@ -52,6 +52,8 @@ class CpuKernels : public Kernels {
     return w;
   }
 
+  std::string_view packed_layout() const override { return kPanelLayout; }
+
   void embed(std::span<const int32_t> token_ids, const PackedMatrix& table, Tensor out) override {
     CHECK(out.rows() == std::ssize(token_ids) && out.cols() == table.k);
     for (const int32_t id : token_ids) CHECK(id >= 0 && id < table.n) << id;
