@@ -239,13 +239,13 @@ TEST(Serve, SwitchesNothingUnlessTheOperatorAllowsIt) {
   EXPECT_EQ(techniques(port, "").json()["allowed"], false);
   EXPECT_EQ(techniques(port, "").json()["on"]["continuous_batching"], true);
 
-  const std::string key = "Authorization: Bearer k\r\n";
-  ServeProcess with_key({"--port", "0"}, {"ORRERY_API_KEY=k"});
+  const std::string key = "Authorization: Bearer the-key-of-a-test\r\n";
+  ServeProcess with_key({"--port", "0"}, {"ORRERY_API_KEY=the-key-of-a-test"});
   const int key_port = with_key.port();
   ASSERT_GT(key_port, 0);
   EXPECT_EQ(techniques(key_port, off).status, 401);
   EXPECT_EQ(techniques(key_port, off, key).status, 403) << "keys mean clients of somebody else's";
-  ServeProcess allowed({"--port", "0", "--live-switches"}, {"ORRERY_API_KEY=k"});
+  ServeProcess allowed({"--port", "0", "--live-switches"}, {"ORRERY_API_KEY=the-key-of-a-test"});
   const int allowed_port = allowed.port();
   ASSERT_GT(allowed_port, 0);
   EXPECT_EQ(techniques(allowed_port, off, key).status, 200);
