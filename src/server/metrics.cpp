@@ -186,9 +186,10 @@ void Metrics::add_service(MetricsText& text) const {
                "Requests taken out of the batch to free their blocks.",
                number(stats.num_preemptions));
   text.family("vllm:cache_config_info", "gauge", "Settings of the KV cache.");
-  text.sample(1, {{"block_size", std::to_string(engine::kBlockSize)},
-                  {"num_gpu_blocks", std::to_string(stats.num_blocks)},
-                  {"enable_prefix_caching", service_.techniques().prefix_cache ? "True" : "False"}});
+  text.sample(1,
+              {{"block_size", std::to_string(engine::kBlockSize)},
+               {"num_gpu_blocks", std::to_string(stats.num_blocks)},
+               {"enable_prefix_caching", service_.techniques().prefix_cache ? "True" : "False"}});
 }
 
 std::string Metrics::text() const {
