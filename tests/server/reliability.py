@@ -77,24 +77,40 @@ def completion(tokens, **more):
     return {"model": "demo", "prompt": "Once upon a time", "max_tokens": tokens, "temperature": 0, "ignore_eos": True, **more}
 
 
+class Refused(Exception):
+    """No answer was begun: an HTTP status but 200, or no connection."""
+
+
+class CutOff(Exception):
+    """An answer was begun and did not come to its end."""
+
+
 async def stream(server, body):
-    """Its text, or None if it did not come to its end."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    """Its text."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    except OSError as error:
+        raise Refused() from error
+    data = b""
     try:
         writer.write(request("/v1/completions", body))
         status, _ = await read_head(reader)
         if status != 200:
-            return None
-        data = b""
+            raise Refused()
+        data = b" "
         while not data.endswith(b"0\r\n\r\n"):
             piece = await reader.read(1 << 16)
             if not piece:
-                return None
+                raise CutOff()
             data += piece
-        events = re.sub(rb"(?m)^[0-9a-f]+\r\n|\r\n", b"", data).decode()
+        events = re.sub(rb"(?m)^[0-9a-f]+\r\n|\r\n", b"", data[1:]).decode()
         if "data: [DONE]" not in events:
-            return None
+            raise CutOff()
         return "".join(json.loads(e)["choices"][0]["text"] for e in re.findall(r"data: (\{.*\})", events))
+    except asyncio.IncompleteReadError as error:
+        raise (CutOff if error.partial else Refused)() from error
+    except ConnectionError as error:
+        raise (CutOff if data else Refused)() from error
     finally:
         writer.close()
 
@@ -141,10 +157,11 @@ async def concurrent_streams(orrery, count, tokens=32):
     expected = await stream(server, completion(tokens, stream=True))
     begin = time.perf_counter()
     health = asyncio.create_task(health_times(server, 200))
-    texts = await asyncio.gather(*(stream(server, completion(tokens, stream=True)) for _ in range(count)))
+    texts = await asyncio.gather(*(stream(server, completion(tokens, stream=True)) for _ in range(count)),
+                                 return_exceptions=True)
     seconds = time.perf_counter() - begin
-    lost = sum(text is None for text in texts)
-    wrong = sum(text is not None and text != expected for text in texts)
+    lost = sum(not isinstance(text, str) for text in texts)
+    wrong = sum(isinstance(text, str) and text != expected for text in texts)
     report(f"{count} concurrent streams", f"{lost} lost, {wrong} with other bytes, {count * tokens / seconds:.0f} tokens/s",
            lost == wrong == 0)
     times = await health
@@ -154,21 +171,27 @@ async def concurrent_streams(orrery, count, tokens=32):
 
 async def endings(orrery, how, count):
     """Signals at random moments of a load. SIGTERM: who was let in gets its whole answer, exit status 0."""
-    cut_off, codes = 0, set()
+    first, codes, answers, wrong = None, {}, {str: 0, CutOff: 0, Refused: 0}, 0
     for _ in range(count):
         server = Server(orrery)
-        streams = [asyncio.create_task(stream(server, completion(random.randrange(1, 60), stream=True))) for _ in range(8)]
-        await asyncio.sleep(random.uniform(0, 0.15))
+        # What the one before left behind is no matter to this one.
+        text = await stream(server, completion(16, stream=True))
+        first = first or text
+        wrong += text != first
+        streams = [asyncio.create_task(stream(server, completion(random.randrange(1, 400), stream=True))) for _ in range(8)]
+        await asyncio.sleep(random.uniform(0, 0.3))
         server.process.send_signal(how)
-        results = await asyncio.gather(*streams, return_exceptions=True)
-        codes.add(await asyncio.to_thread(server.process.wait))
+        for result in await asyncio.gather(*streams, return_exceptions=True):
+            answers[type(result)] += 1
+        code = await asyncio.to_thread(server.process.wait)
+        codes[code] = codes.get(code, 0) + 1
         server.process.stderr.close()
-        # Refused at the door (503), or not connected yet: no answer was begun.
-        cut_off += sum(isinstance(r, asyncio.IncompleteReadError) and bool(r.partial) for r in results)
+    figures = (f"exit codes {codes}; {answers[str]} answers whole, {answers[CutOff]} cut off, {answers[Refused]} not begun; "
+               f"{wrong} starts with another first answer")
     if how == signal.SIGTERM:
-        report(f"{count} SIGTERMs", f"exit codes {sorted(codes)}, {cut_off} answers cut off", codes == {0} and cut_off == 0)
+        report(f"{count} SIGTERMs", figures, set(codes) == {0} and answers[CutOff] == wrong == 0)
     else:
-        report(f"{count} kill -9", "every next start served", True)
+        report(f"{count} kill -9", figures, wrong == 0)
 
 
 async def soak(orrery, seconds):
