@@ -5,18 +5,14 @@
 #include <map>
 
 namespace orrery::cli {
-namespace {
-
-struct Benchmark {
-  std::string_view name;
-  int (*run)(Args);
-};
-constexpr Benchmark kBenchmarks[] = {{"latency", bench_latency_command},
-                                     {"throughput", bench_throughput_command},
-                                     {"serve", bench_serve_command},
-                                     {"ablation", bench_ablation_command}};
-
-}  // namespace
+std::span<const Command> benchmarks() {
+  static constexpr Command kBenchmarks[] = {
+      {"latency", bench_latency_command, "prefill and decoding of one request"},
+      {"throughput", bench_throughput_command, "many requests at once, or those of a trace"},
+      {"serve", bench_serve_command, "a running server under load"},
+      {"ablation", bench_ablation_command, "what each technique is worth"}};
+  return kBenchmarks;
+}
 
 std::string bench_format(const llm::Llm& llm) {
   std::map<std::string, int64_t> bytes;
@@ -46,20 +42,19 @@ OrderedJson bench_header(const EngineOptions& options, const llm::Llm& llm,
 }
 
 int bench_command(Args args) {
-  if (args.empty() || args[0] == "--help" || args[0] == "-h") {
-    fmt::print(
-        "usage: orrery bench {{latency|throughput|serve|ablation}} [MODEL] [flags]   (orrery bench "
-        "latency "
-        "--help)\n");
-    return args.empty() ? kUsage : kDone;
+  std::vector<std::string_view> names;
+  for (const Command& benchmark : benchmarks()) names.push_back(benchmark.name);
+  const std::string_view name = args.empty() ? "" : args[0];
+  if (name == "--help" || name == "-h") {
+    return show_help(fmt::format("bench {{{}}} [MODEL] [flags]   (orrery bench {} --help)",
+                                 fmt::join(names, "|"), names[0]),
+                     {}, benchmarks());
   }
-  std::vector<std::string> names;
-  for (const Benchmark& benchmark : kBenchmarks) {
-    if (benchmark.name == args[0]) return benchmark.run(args.subspan(1));
-    names.emplace_back(benchmark.name);
+  if (const Command* benchmark = find_command(benchmarks(), name)) {
+    return benchmark->run(args.subspan(1));
   }
   return report("bench",
-                invalid_argument("expected one of {}, got \"{}\"", fmt::join(names, ", "), args[0]),
+                invalid_argument("expected one of {}, got \"{}\"", fmt::join(names, ", "), name),
                 kUsage);
 }
 

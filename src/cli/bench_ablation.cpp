@@ -1,6 +1,5 @@
 // orrery bench ablation: each technique off and on.
 #include <chrono>
-#include <fstream>
 
 #include "base/thread_pool.h"
 #include "cli/ablation.h"
@@ -20,13 +19,6 @@ struct Options {
   std::string plot;
   bool json = false;
 };
-
-Status write_plot(const std::string& path, const std::string& svg) {
-  std::ofstream file(path, std::ios::binary);
-  file << svg;
-  file.close();
-  return file ? Status() : io_error("{}: cannot write the plot", path);
-}
 
 Status bench(Options& options) {
   const auto start = std::chrono::steady_clock::now();
@@ -48,7 +40,7 @@ Status bench(Options& options) {
       fmt::format("{}, {}, {} threads, {}", options.engine.llm.model, bench_format(*llm),
                   options.engine.threads, llm->kernels().name());
   if (!options.plot.empty()) {
-    RETURN_IF_ERROR(write_plot(options.plot, ablation_plot(rows, subject)));
+    RETURN_IF_ERROR(write_file(options.plot, ablation_plot(rows, subject)));
   }
   if (options.json) {
     OrderedJson json = bench_header(options.engine, *llm, limits);
@@ -66,7 +58,7 @@ Status bench(Options& options) {
 int bench_ablation_command(Args args) {
   Options options;
   std::vector<Flag> flags = {
-      {"--seconds", 0, "N", "time to spend; at least one round of everything is run (default 150)",
+      {"--seconds", 0, "N", "time to spend; at least one round of everything (default 150)",
        set_int(options.seconds, 0, 86'400)},
       {"--plot", 0, "FILE", "write a picture, as SVG", set_text(options.plot)},
       {"--json", 0, "", "one JSON object", set_switch(options.json)},

@@ -75,7 +75,8 @@ Status apply(const Setting& setting, std::span<const Flag> flags) {
                             near.empty() ? "" : "; did you mean " + near.substr(2) + "?");
   }
   for (const std::string& value : setting.values) {
-    RETURN_IF_ERROR(flag->value.empty() ? apply_switch(*flag, value, flags) : flag->set(value));
+    RETURN_IF_ERROR(flag->value.empty() ? apply_switch(*flag, value, flags)
+                                        : set_flag(*flag, value));
   }
   return {};
 }

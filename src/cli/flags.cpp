@@ -106,6 +106,14 @@ std::function<Status(std::string_view)> set_double(double& target, double low, d
   };
 }
 
+Status set_flag(const Flag& flag, std::string_view value) {
+  if (!flag.choices.empty() &&
+      std::find(flag.choices.begin(), flag.choices.end(), value) == flag.choices.end()) {
+    return invalid_argument("expected one of {}, got \"{}\"", fmt::join(flag.choices, ", "), value);
+  }
+  return flag.set(value);
+}
+
 Status parse_flags(std::span<const std::string_view> args, std::span<const Flag> flags,
                    std::vector<std::string>& positional) {
   for (size_t i = 0; i < args.size(); ++i) {
@@ -134,7 +142,7 @@ Status parse_flags(std::span<const std::string_view> args, std::span<const Flag>
         return invalid_argument("{}: expected a value {}, got nothing", flag->name, flag->value);
       value = args[i];
     }
-    RETURN_IF_ERROR(flag->set(value).with_context(flag->name));
+    RETURN_IF_ERROR(set_flag(*flag, value).with_context(flag->name));
   }
   return {};
 }

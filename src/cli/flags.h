@@ -18,7 +18,11 @@ struct Flag {
   std::string value;    // what the help calls the value: "N", "FILE"; empty for a switch
   std::string help;     // one line
   std::function<Status(std::string_view)> set;  // gets the value; "" for a switch
+  std::vector<std::string> choices = {};        // the values there are; empty: `set` judges alone
 };
+
+// `flag.set`, for one of its choices. Errors: kInvalidArgument.
+Status set_flag(const Flag& flag, std::string_view value);
 
 // Ready-made setters that check what they are given.
 std::function<Status(std::string_view)> set_text(std::string& target);

@@ -50,14 +50,13 @@ struct Options {
         {"--verify", 0, "", "compare the sums of all bytes of the repacked weights",
          set_switch(verify)},
         {"--max-model-len", 0, "N",
-         "tokens of a request in the memory plan (default: the trained length, or what fits)",
+         "of a request in the memory plan (default: as trained, or what fits)",
          set_optional_int(memory.max_model_len, 1, INT32_MAX)},
         {"--max-num-batched-tokens", 0, "N", "tokens of a step in the memory plan (default 2048)",
          set_int(memory.max_num_batched_tokens, 1, 1 << 20)},
         {"--max-num-seqs", 0, "N", "requests at once in the memory plan (default 256)",
          set_int(memory.max_num_seqs, 1, 1 << 20)},
-        {"--kv-cache-dtype", 0, "TYPE", "auto, float32, bfloat16, int8 or fp8",
-         set_kv_cache_dtype(kv_cache_dtype)},
+        kv_cache_dtype_flag(kv_cache_dtype),
     };
     return join(std::move(own), kv_memory_flags(memory));
   }

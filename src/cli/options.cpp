@@ -11,19 +11,6 @@ namespace {
 
 constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
 
-std::function<Status(std::string_view)> set_choice(std::string& target,
-                                                   std::vector<std::string> choices) {
-  return [&target, choices = std::move(choices)](std::string_view value) -> Status {
-    for (const std::string& choice : choices) {
-      if (choice == value) {
-        target = value;
-        return {};
-      }
-    }
-    return invalid_argument("expected one of {}, got \"{}\"", fmt::join(choices, ", "), value);
-  };
-}
-
 std::function<Status(std::string_view)> set_i32(int32_t& target, int64_t low, int64_t high) {
   return [&target, low, high](std::string_view value) -> Status {
     int64_t parsed = 0;
@@ -45,8 +32,13 @@ std::function<Status(std::string_view)> set_optional_i32(std::optional<int32_t>&
 
 }  // namespace
 
-std::function<Status(std::string_view)> set_kv_cache_dtype(std::string& target) {
-  return set_choice(target, {"auto", "float32", "bfloat16", "bf16", "int8", "fp8", "fp8_e4m3"});
+Flag kv_cache_dtype_flag(std::string& target) {
+  return {"--kv-cache-dtype",
+          0,
+          "TYPE",
+          "auto, float32, bfloat16, int8 or fp8",
+          set_text(target),
+          {"auto", "float32", "bfloat16", "bf16", "int8", "fp8", "fp8_e4m3"}};
 }
 
 std::vector<Flag> kv_memory_flags(engine::MemoryOptions& target) {
@@ -72,15 +64,25 @@ std::vector<Flag> EngineOptions::flags() {
        set_optional_int(llm.max_model_len, 1, kMaxInt32)},
       {"--max-num-batched-tokens", 0, "N", "tokens of a prefill chunk (default 512)",
        set_int(llm.max_num_batched_tokens, 1, 1 << 20)},
-      {"--kv-cache-dtype", 0, "TYPE", "auto, float32, bfloat16, int8 or fp8",
-       set_kv_cache_dtype(llm.kv_cache_dtype)},
-      {"--dtype", 0, "TYPE", "auto, float32 or bfloat16",
-       set_choice(llm.dtype, {"auto", "float32", "bfloat16"})},
-      {"--quantization", 0, "FORMAT",
+      kv_cache_dtype_flag(llm.kv_cache_dtype),
+      {"--dtype",
+       0,
+       "TYPE",
+       "auto, float32 or bfloat16",
+       set_text(llm.dtype),
+       {"auto", "float32", "bfloat16"}},
+      {"--quantization",
+       0,
+       "FORMAT",
        "quantise on loading: q8_0, q4_0 or q4_k (default auto: do not)",
-       set_choice(llm.quantization, {"auto", "none", "q8_0", "q4_0", "q4_k"})},
-      {"--load-format", 0, "FORMAT", "the checkpoint must be: auto, safetensors or gguf",
-       set_choice(llm.load_format, {"auto", "safetensors", "gguf"})},
+       set_text(llm.quantization),
+       {"auto", "none", "q8_0", "q4_0", "q4_k"}},
+      {"--load-format",
+       0,
+       "FORMAT",
+       "the checkpoint must be: auto, safetensors or gguf",
+       set_text(llm.load_format),
+       {"auto", "safetensors", "gguf"}},
       {"--generation-config", 0, "FOLDER",
        "sampling defaults: auto (the checkpoint's), none, or a folder's",
        set_text(llm.generation_config)},

@@ -29,8 +29,8 @@ struct SamplingOptions {
   std::vector<Flag> flags();
 };
 
-// The names that --kv-cache-dtype takes.
-std::function<Status(std::string_view)> set_kv_cache_dtype(std::string& target);
+// --kv-cache-dtype.
+Flag kv_cache_dtype_flag(std::string& target);
 // How large the pool of KV blocks is: --kv-cache-memory, --num-kv-blocks.
 std::vector<Flag> kv_memory_flags(engine::MemoryOptions& target);
 

@@ -53,13 +53,15 @@ std::vector<Flag> ServeOptions::flags() {
        append_text(http.allowed_origins)},
       {"--access-log", 0, "FILE", "a line per request, without prompts; -: stderr",
        set_text(http.access_log)},
-      {"--live-text", 0, "HOW", "text on the live page: on, ids or off (default on)",
-       [this](std::string_view value) -> Status {
-         const auto parsed = live::parse_live_text(value);
-         if (!parsed) return invalid_argument("expected on, ids or off, got \"{}\"", value);
-         live_text = *parsed;
-         return {};
-       }},
+      {"--live-text",
+       0,
+       "HOW",
+       "text on the live page: on, ids or off (default on)",
+       [this](std::string_view value) {
+         live_text = live::parse_live_text(value).value();
+         return Status();
+       },
+       {"on", "ids", "off"}},
       {"--live-switches", 0, "",
        "whoever watches may switch techniques off, for all (default: at loopback without keys)",
        [this](std::string_view) -> Status {

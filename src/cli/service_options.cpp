@@ -11,14 +11,12 @@ std::vector<Flag> ServiceFlags::flags() {
        append_text(served_model_names)},
       {"--max-num-seqs", 0, "N", "sequences at once in the engine (default 256)",
        set_int(max_num_seqs, 1, 4096)},
-      {"--scheduling-policy", 0, "NAME", "fcfs, priority or fair (default fcfs)",
-       [this](std::string_view value) -> Status {
-         if (value != "fcfs" && value != "priority" && value != "fair") {
-           return invalid_argument("expected one of fcfs, priority, fair, got \"{}\"", value);
-         }
-         scheduling_policy = value;
-         return {};
-       }},
+      {"--scheduling-policy",
+       0,
+       "NAME",
+       "fcfs, priority or fair (default fcfs)",
+       set_text(scheduling_policy),
+       {"fcfs", "priority", "fair"}},
       {"--enable-prefix-caching", 0, "", "share the keys and values of equal prefixes (default)",
        set_switch(enable_prefix_caching)},
       {"--no-enable-prefix-caching", 0, "", "do not", set_switch(enable_prefix_caching, false)},

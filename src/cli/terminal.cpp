@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 
 #include "base/mapped_file.h"
@@ -68,6 +69,13 @@ Result<std::string> read_stdin(size_t limit_bytes) {
 Result<std::string> read_file(const std::string& path) {
   ASSIGN_OR_RETURN(const MappedFile file, MappedFile::open(path));
   return std::string(file.text());
+}
+
+Status write_file(const std::string& path, std::string_view text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  return file ? Status() : io_error("{}: cannot write", path);
 }
 
 std::string escaped(std::string_view text) {

@@ -28,6 +28,8 @@ Result<std::string> read_stdin(size_t limit_bytes = size_t{256} << 20);
 
 // The whole file. Errors: as MappedFile::open.
 Result<std::string> read_file(const std::string& path);
+// Errors: kIo.
+Status write_file(const std::string& path, std::string_view text);
 
 // Text on one line, quoted, with control characters and invalid UTF-8 escaped, for tables and
 // --stages.

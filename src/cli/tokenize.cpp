@@ -65,8 +65,7 @@ int tokenize_command(Args args) {
       {"--pieces", 0, "", "one line per token: id and text", set_switch(options.pieces)},
       {"--no-add-special", 0, "", "without the tokens that begin and end a text",
        set_switch(options.no_add_special)},
-      {"--pattern", 0, "NAME",
-       "how tiktoken ranks split text: gpt2, cl100k, o200k, llama3, qwen2, ...",
+      {"--pattern", 0, "NAME", "how tiktoken ranks split text: gpt2, cl100k, o200k, llama3, ...",
        set_text(options.pattern)},
   };
   std::vector<std::string> positional;
