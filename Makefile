@@ -6,7 +6,7 @@ SECONDS ?= 60
 PROMPT ?= Once upon a time
 export JOBS
 
-.PHONY: build demo serve test test-clients reliability bench lint asan asan-unit tsan fuzz clean help
+.PHONY: build demo serve deb test test-clients reliability bench lint asan asan-unit tsan fuzz clean help
 .DEFAULT_GOAL := build
 
 build: ## leave the program in build/orrery
@@ -20,6 +20,10 @@ demo: build ## install what is missing, build, generate text from the embedded m
 # A small engine, so that a page full of requests comes to its limits.
 serve: build ## OpenAI-compatible server and live page at http://127.0.0.1:8000
 	@build/orrery serve demo --num-kv-blocks 256 --max-num-seqs 32 --max-num-batched-tokens 64
+
+deb: build ## a Debian package of the program, its manual, completions and service in build/
+	@tools/setup.sh package
+	@cpack --config build/CPackConfig.cmake
 
 test: ## install what is missing, build, run the whole test suite
 	@tools/build.sh release

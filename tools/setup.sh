@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the packages that are missing, and only those: with nothing missing it needs neither network nor root.
 #
-#   tools/setup.sh [PURPOSE...]      purposes of tools/packages.txt: build test lint bench; default: build test
+#   tools/setup.sh [PURPOSE...]      purposes of tools/packages.txt: build test lint bench package; default: build test
 #   tools/setup.sh --missing [...]   prints what is missing and installs nothing
 #   tools/setup.sh --cmake-flags PRESET  prints what to tell CMake on this machine
 set -euo pipefail
