@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "cli/bench.h"
+#include "cli/bench_serve_plot.h"
 #include "cli/terminal.h"
 #include "cli/workload.h"
 #include "server/http_load.h"
@@ -17,17 +18,18 @@ namespace {
 struct ServeBench {
   std::string url = "http://127.0.0.1:8000";
   std::string model = "demo";
-  std::string trace;
+  std::string trace, plot;
   int64_t num_requests = 200, prompt_tokens = 64, output_tokens = 64, max_concurrency = 0;
   int64_t max_len = 512, vocab_size = 256, seed = 0;
-  double request_rate = 0, rate_scale = 1, timeout_s = 600;
+  double request_rate = 0, rate_scale = 1, length_scale = 1, timeout_s = 600;
   double goodput_ttft_s = 1, goodput_itl_s = 0.1;
   bool json = false;
 
   std::vector<Flag> flags() {
     constexpr int64_t kMany = int64_t{1} << 30;
     return {
-        {"--url", 0, "URL", "of the server (default http://127.0.0.1:8000)", set_text(url)},
+        {"--url", 0, "URL", "default http://127.0.0.1:8000; may end in /v1/chat/completions",
+         set_text(url)},
         {"--model", 0, "NAME", "in the requests (default demo)", set_text(model)},
         {"--requests", 0, "N", "in all (default 200)", set_int(num_requests, 1, kMany)},
         {"--request-rate", 0, "R", "a second, at random (Poisson); 0: all at once (default)",
@@ -36,11 +38,14 @@ struct ServeBench {
          set_text(trace)},
         {"--rate-scale", 0, "X", "a trace's arrivals so many times as fast (default 1)",
          set_double(rate_scale, 0, 1e9)},
+        {"--length-scale", 0, "X",
+         "a trace's prompts and outputs so many times as long (default 1)",
+         set_double(length_scale, 1e-6, 1000)},
         {"--max-len", 0, "N", "a trace's prompt and output are clipped to it (default 512)",
          set_int(max_len, 2, kMany)},
         {"--prompt-tokens", 0, "N", "each (default 64)", set_int(prompt_tokens, 1, kMany)},
         {"--output-tokens", 0, "N", "each (default 64)", set_int(output_tokens, 1, kMany)},
-        {"--vocab-size", 0, "N", "prompts are random ids below it (default 256)",
+        {"--vocab-size", 0, "N", "prompts are random ids below it; of a chat, words (default 256)",
          set_int(vocab_size, 8, kMany)},
         {"--max-concurrency", 0, "N", "under way at once (default: no limit)",
          set_int(max_concurrency, 0, kMany)},
@@ -51,6 +56,7 @@ struct ServeBench {
         {"--seed", 0, "S", "of arrivals and prompts (default 0)",
          set_int(seed, 0, std::numeric_limits<int64_t>::max())},
         {"--timeout", 0, "S", "for all together (default 600)", set_double(timeout_s, 0.1, 1e9)},
+        {"--plot", 0, "FILE", "write a picture, as SVG", set_text(plot)},
         {"--json", 0, "", "one JSON object", set_switch(json)},
     };
   }
@@ -80,19 +86,26 @@ Result<std::vector<Work>> traced_work(const ServeBench& bench) {
                    read_workload(bench.trace, {.limit = bench.num_requests,
                                                .seed = static_cast<uint64_t>(bench.seed)}));
   FittedWorkload fitted = fit(workload, {.rate_scale = bench.rate_scale,
+                                         .length_scale = bench.length_scale,
                                          .max_len = bench.max_len,
                                          .vocab_size = bench.vocab_size,
                                          .seed = static_cast<uint64_t>(bench.seed)});
   return std::move(fitted.work);
 }
 
-std::vector<server::LoadRequest> requests_of(const ServeBench& bench,
-                                             const std::vector<Work>& work) {
+std::vector<server::LoadRequest> requests_of(const ServeBench& bench, const std::vector<Work>& work,
+                                             bool chat) {
   std::vector<server::LoadRequest> requests;
   for (const Work& one : work) {
     OrderedJson body;
     body["model"] = bench.model;
-    body["prompt"] = one.prompt;
+    if (chat) {
+      // Text, for ids mean something to one tokenizer alone; equal ids are equal words.
+      body["messages"] = OrderedJson::array(
+          {{{"role", "user"}, {"content", fmt::format("{}", fmt::join(one.prompt, " "))}}});
+    } else {
+      body["prompt"] = one.prompt;
+    }
     body["max_tokens"] = one.output_tokens;
     body["ignore_eos"] = true;
     body["temperature"] = 0;
@@ -105,6 +118,8 @@ std::vector<server::LoadRequest> requests_of(const ServeBench& bench,
 
 struct Summary {
   std::vector<double> ttft_s, itl_s;
+  std::vector<double> token_s;
+  std::vector<ServePlot::End> ends;
   int64_t complete = 0, good = 0, output_tokens = 0;
   double seconds = 0;
   std::string first_error;
@@ -120,15 +135,18 @@ Summary summarise(const ServeBench& bench, const std::vector<server::LoadResult>
     ++sum.complete;
     sum.output_tokens += result.output_tokens;
     if (result.token_s.empty()) continue;
-    sum.seconds = std::max(sum.seconds, result.token_s.back());
-    const double ttft = result.token_s.front() - result.sent_s;
-    sum.ttft_s.push_back(ttft);
+    const double first = result.token_s.front(), last = result.token_s.back();
+    sum.seconds = std::max(sum.seconds, last);
+    sum.ttft_s.push_back(first - result.sent_s);
     for (size_t i = 1; i < result.token_s.size(); ++i) {
       sum.itl_s.push_back(result.token_s[i] - result.token_s[i - 1]);
     }
+    sum.token_s.insert(sum.token_s.end(), result.token_s.begin(), result.token_s.end());
     const double gaps = static_cast<double>(std::max<size_t>(result.token_s.size() - 1, 1));
-    const double mean_itl = (result.token_s.back() - result.token_s.front()) / gaps;
-    sum.good += ttft <= bench.goodput_ttft_s && mean_itl <= bench.goodput_itl_s;
+    const bool good =
+        sum.ttft_s.back() <= bench.goodput_ttft_s && (last - first) / gaps <= bench.goodput_itl_s;
+    sum.good += good ? 1 : 0;
+    sum.ends.push_back({last, good});
   }
   return sum;
 }
@@ -172,6 +190,25 @@ void print(const ServeBench& bench, size_t num_requests, const Summary& sum) {
              "goodput", number(sum.good) / seconds, bench.goodput_ttft_s, bench.goodput_itl_s);
 }
 
+Status write_plot(const ServeBench& bench, size_t num_requests, Summary& sum) {
+  const std::string arrivals = !bench.trace.empty() ? "as in " + bench.trace
+                               : bench.request_rate > 0
+                                   ? fmt::format("{:g} a second, at random", bench.request_rate)
+                                   : "all at once";
+  return write_file(
+      bench.plot,
+      serve_plot({.title = fmt::format("{} at {}", bench.model, bench.url),
+                  .subtitle = fmt::format("{} of {} requests complete in {:.1f} s; they came {}",
+                                          sum.complete, num_requests, sum.seconds, arrivals),
+                  .ttft_s = std::move(sum.ttft_s),
+                  .itl_s = std::move(sum.itl_s),
+                  .ttft_limit_s = bench.goodput_ttft_s,
+                  .itl_limit_s = bench.goodput_itl_s,
+                  .token_s = std::move(sum.token_s),
+                  .ends = std::move(sum.ends),
+                  .seconds = sum.seconds}));
+}
+
 Status bench(const ServeBench& options) {
   ASSIGN_OR_RETURN(server::LoadTarget target, server::parse_load_url(options.url));
   for (const char* name : {"ORRERY_API_KEY", "OPENAI_API_KEY"}) {
@@ -186,12 +223,13 @@ Status bench(const ServeBench& options) {
     ASSIGN_OR_RETURN(work, traced_work(options));
   }
   ASSIGN_OR_RETURN(const std::vector<server::LoadResult> results,
-                   server::run_load(target, requests_of(options, work),
+                   server::run_load(target, requests_of(options, work, target.chat),
                                     {.max_concurrency = options.max_concurrency,
                                      .timeout_s = options.timeout_s,
                                      .progress = progress_bar("requests")}));
-  const Summary sum = summarise(options, results);
+  Summary sum = summarise(options, results);
   print(options, results.size(), sum);
+  if (!options.plot.empty()) RETURN_IF_ERROR(write_plot(options, results.size(), sum));
   if (sum.complete == static_cast<int64_t>(results.size())) return {};
   return io_error("{} of {} requests failed; the first: {}",
                   static_cast<int64_t>(results.size()) - sum.complete, results.size(),

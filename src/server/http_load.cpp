@@ -1,18 +1,18 @@
 #include "server/http_load.h"
 
 #include <algorithm>
-#include <array>
 #include <asio/connect.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/ssl/context.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/write.hpp>
 #include <chrono>
 #include <deque>
 #include <memory>
 
 #include "base/json.h"
 #include "server/http_chunked.h"
+#include "server/http_transport.h"
 
 namespace orrery::server {
 namespace {
@@ -30,6 +30,7 @@ struct Load {
   std::deque<size_t> waiting = {};  // that have arrived, above max_concurrency
   int64_t num_running = 0;
   size_t num_ended = 0;
+  asio::ssl::context tls{asio::ssl::context::tls_client};
   asio::io_context io{1};  // last: what is under way goes with it, and tells the others
 
   double now_s() const { return std::chrono::duration<double>(Clock::now() - begin).count(); }
@@ -64,31 +65,40 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     asio::async_connect(socket_, load_.endpoints,
                         [me = shared_from_this()](std::error_code error, const auto&) {
                           if (error) return me->fail(error.message());
-                          std::error_code ignored;
-                          me->socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-                          me->write();
+                          me->begin();
                         });
   }
 
  private:
+  void begin() {
+    std::error_code ignored;
+    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    transport_ = load_.target.tls
+                     ? tls_client_transport(std::move(socket_), load_.tls, load_.target.host)
+                     : plain_transport(std::move(socket_));
+    transport_->handshake([me = shared_from_this()](std::error_code error) {
+      if (error) return me->fail("TLS: " + error.message());
+      me->write();
+    });
+  }
+
   void write() {
-    asio::async_write(socket_, asio::buffer(output_),
-                      [me = shared_from_this()](std::error_code error, size_t) {
-                        if (error) return me->fail(error.message());
-                        me->read();
-                      });
+    transport_->write(output_, [me = shared_from_this()](std::error_code error, size_t n) {
+      if (error) return me->fail(error.message());
+      me->output_.erase(0, n);
+      me->output_.empty() ? me->read() : me->write();
+    });
   }
 
   void read() {
-    socket_.async_read_some(asio::buffer(piece_),
-                            [me = shared_from_this()](std::error_code error, size_t n) {
-                              me->input_.append(me->piece_.data(), n);
-                              if (!me->in_body_) me->take_head();
-                              if (me->in_body_) me->take_body();
-                              if (me->result_.complete) return;
-                              if (error) return me->fail(me->why_ended(error));
-                              me->read();
-                            });
+    transport_->read([me = shared_from_this()](std::error_code error, std::string_view bytes) {
+      me->input_.append(bytes);
+      if (!me->in_body_) me->take_head();
+      if (me->in_body_) me->take_body();
+      if (me->result_.complete) return me->count();
+      if (error || bytes.empty()) return me->fail(me->why_ended(error));
+      me->read();
+    });
   }
 
   void take_head() {
@@ -111,33 +121,58 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     }
     input_.clear();
     if (result_.status != 200) return;
-    for (size_t end; (end = events_.find("\n\n")) != std::string::npos; events_.erase(0, end + 2)) {
+    for (size_t end; !result_.complete && (end = events_.find("\n\n")) != std::string::npos;
+         events_.erase(0, end + 2)) {
       take_event(std::string_view(events_).substr(0, end));
     }
   }
 
   void take_event(std::string_view event) {
-    constexpr std::string_view kData = "data: ";
+    constexpr std::string_view kData = "data:";
     if (!event.starts_with(kData)) return;
     event.remove_prefix(kData.size());
+    event.remove_prefix(std::min(event.find_first_not_of(' '), event.size()));
     if (event == "[DONE]") {
       result_.complete = true;
       return;
     }
-    // The event with the usage has no choices; the others are not worth a parser on this thread.
-    if (event.find("\"choices\":[]") == std::string_view::npos) {
-      if (event.starts_with("{\"error\"")) result_.error = event;
+    if (event.starts_with("{\"error\"")) result_.error = event;
+    // Of a completion, only the event with the usage, which has no choices, is worth a parser on
+    // this thread. A chat has events without text: the first names the role.
+    const size_t choices = event.find("\"choices\":");
+    const bool any = choices != event.npos && event.find('{', choices) < event.find(']', choices);
+    if (any && !load_.target.chat) {
       result_.token_s.push_back(load_.now_s());
       return;
     }
     const auto json = parse_json(event, "event");
-    if (json.ok() && json->contains("usage") && (*json)["usage"].is_object()) {
+    if (!json.ok()) return;
+    if (any && has_text((*json)["choices"][0])) result_.token_s.push_back(load_.now_s());
+    if (json->contains("usage") && (*json)["usage"].is_object()) {
       result_.output_tokens = (*json)["usage"].value("completion_tokens", int64_t{0});
     }
   }
 
+  static bool has_text(const Json& choice) {
+    if (!choice.is_object() || !choice.contains("delta")) return false;
+    const Json& delta = choice["delta"];
+    for (const char* key : {"content", "reasoning_content", "reasoning"}) {
+      if (delta.is_object() && delta.contains(key) && delta[key].is_string() &&
+          !delta[key].get_ref<const std::string&>().empty()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void count() {
+    if (result_.output_tokens == 0) {
+      result_.output_tokens = static_cast<int64_t>(result_.token_s.size());
+    }
+  }
+
   std::string why_ended(std::error_code error) const {
-    if (result_.status == 0) return error.message();
+    if (result_.status == 0) return error ? error.message() : "the connection was closed";
     if (result_.status != 200)
       return fmt::format("HTTP {}: {}", result_.status, events_.substr(0, 200));
     return "the stream ended before its [DONE]";
@@ -150,7 +185,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   LoadResult& result_;
   const std::string& body_;
   asio::ip::tcp::socket socket_;
-  std::array<char, 8192> piece_;
+  std::unique_ptr<Transport> transport_;  // socket_, once it is connected
   std::string output_, input_, events_;
   bool in_body_ = false, chunked_ = false;
   ChunkedDecoder decoder_;
@@ -184,24 +219,25 @@ void Load::on_end() {
 }  // namespace
 
 Result<LoadTarget> parse_load_url(std::string_view url) {
-  constexpr std::string_view kHttp = "http://";
-  constexpr std::string_view kPath = "/v1/completions";
-  if (url.starts_with("https://")) return unsupported("--url: https: put a proxy in between");
-  if (!url.starts_with(kHttp))
-    return invalid_argument("--url: expected http://..., got \"{}\"", url);
-  url.remove_prefix(kHttp.size());
+  LoadTarget target;
+  const size_t scheme = url.find("://");
+  target.tls = url.substr(0, scheme) == "https";
+  if (scheme == url.npos || (!target.tls && url.substr(0, scheme) != "http")) {
+    return invalid_argument("--url: expected http://... or https://..., got \"{}\"", url);
+  }
+  url.remove_prefix(scheme + 3);
   const std::string_view authority = url.substr(0, url.find('/'));
   std::string_view base = url.substr(authority.size());
   while (base.ends_with('/')) base.remove_suffix(1);
   const size_t colon = authority.rfind(':');
   const bool has_port = colon != std::string_view::npos && !authority.ends_with(']');
-  LoadTarget target;
   target.host = authority.substr(0, has_port ? colon : authority.size());
-  target.port = has_port ? authority.substr(colon + 1) : "80";
+  target.port = has_port ? authority.substr(colon + 1) : target.tls ? "443" : "80";
   if (target.host.empty()) return invalid_argument("--url: expected a host, got none");
   target.path = base;
+  target.chat = base.ends_with("/v1/chat/completions");
   if (base.ends_with("/v1")) target.path.resize(base.size() - 3);
-  if (!base.ends_with(kPath)) target.path += kPath;
+  if (!target.chat && !base.ends_with("/v1/completions")) target.path += "/v1/completions";
   return target;
 }
 
@@ -210,6 +246,7 @@ Result<std::vector<LoadResult>> run_load(const LoadTarget& target,
                                          const LoadOptions& options) {
   Load load{target, requests, options, std::vector<LoadResult>(requests.size())};
   std::error_code error;
+  load.tls.set_default_verify_paths(error);
   std::string host = target.host;
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   load.endpoints = asio::ip::tcp::resolver(load.io).resolve(host, target.port, error);

@@ -14,10 +14,12 @@ struct LoadTarget {
   std::string host;
   std::string port;
   std::string path;           // "/v1/completions"
+  bool chat = false;          // it is /v1/chat/completions
+  bool tls = false;           // certificates are checked against the system's, or $SSL_CERT_FILE
   std::string authorization;  // "Bearer KEY", or empty
 };
-// "http://host[:port][/base]"; /v1/completions is added to the base unless it ends in it. Errors:
-// kInvalidArgument; kUnsupported (https).
+// "http[s]://host[:port][/base]"; /v1/completions is added to the base unless it ends in that or in
+// /v1/chat/completions. Errors: kInvalidArgument.
 Result<LoadTarget> parse_load_url(std::string_view url);
 
 struct LoadRequest {
@@ -31,8 +33,8 @@ struct LoadResult {
   int status = 0;         // HTTP; 0: no answer
   std::string error;      // why it is not complete
   double sent_s = 0;
-  std::vector<double> token_s;  // of each event with a choice
-  int64_t output_tokens = 0;    // as the server counts them
+  std::vector<double> token_s;  // of each event with a choice; of a chat, with some text
+  int64_t output_tokens = 0;    // as the server counts them; if it does not, those events
 };
 
 struct LoadOptions {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <asio/buffer.hpp>
+#include <asio/ssl/host_name_verification.hpp>
 #include <asio/ssl/stream.hpp>
 #include <cerrno>
 
@@ -50,9 +51,15 @@ class PlainTransport final : public Transport {
 class TlsTransport final : public Transport {
  public:
   TlsTransport(Socket socket, asio::ssl::context& context) : stream_(std::move(socket), context) {}
+  TlsTransport(Socket socket, asio::ssl::context& context, const std::string& host)
+      : stream_(std::move(socket), context), side_(asio::ssl::stream_base::client) {
+    SSL_set_tlsext_host_name(stream_.native_handle(), host.c_str());
+    stream_.set_verify_mode(asio::ssl::verify_peer);
+    stream_.set_verify_callback(asio::ssl::host_name_verification(host));
+  }
 
   void handshake(std::function<void(std::error_code)> done) override {
-    stream_.async_handshake(asio::ssl::stream_base::server, std::move(done));
+    stream_.async_handshake(side_, std::move(done));
   }
 
   void read(ReadHandler done) override {
@@ -80,6 +87,7 @@ class TlsTransport final : public Transport {
 
  private:
   asio::ssl::stream<Socket> stream_;
+  asio::ssl::stream_base::handshake_type side_ = asio::ssl::stream_base::server;
   std::array<char, kReadBytes> bytes_;
 };
 
@@ -91,6 +99,12 @@ std::unique_ptr<Transport> plain_transport(Transport::Socket socket) {
 
 std::unique_ptr<Transport> tls_transport(Transport::Socket socket, asio::ssl::context& context) {
   return std::make_unique<TlsTransport>(std::move(socket), context);
+}
+
+std::unique_ptr<Transport> tls_client_transport(Transport::Socket socket,
+                                                asio::ssl::context& context,
+                                                const std::string& host) {
+  return std::make_unique<TlsTransport>(std::move(socket), context, host);
 }
 
 }  // namespace orrery::server

@@ -9,6 +9,7 @@
 #include <asio/ssl/context.hpp>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <system_error>
 
@@ -33,5 +34,9 @@ class Transport {
 
 std::unique_ptr<Transport> plain_transport(Transport::Socket socket);
 std::unique_ptr<Transport> tls_transport(Transport::Socket socket, asio::ssl::context& context);
+// The side that connected: it wants a certificate for `host` that `context` trusts.
+std::unique_ptr<Transport> tls_client_transport(Transport::Socket socket,
+                                                asio::ssl::context& context,
+                                                const std::string& host);
 
 }  // namespace orrery::server

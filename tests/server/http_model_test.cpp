@@ -377,6 +377,24 @@ TEST(HttpModel, IsMeasuredByItsOwnLoadGenerator) {
   EXPECT_THAT(results->back().error, HasSubstr("nobody"));
 }
 
+TEST(HttpModel, IsMeasuredInChatsWhereEventsWithoutTextAreNoTokens) {
+  ModelServer server;
+  const auto target =
+      parse_load_url(fmt::format("http://127.0.0.1:{}/v1/chat/completions", server.port()));
+  ASSERT_TRUE(target.ok()) << target.status().message();
+  const auto results = run_load(
+      *target,
+      {{0,
+        R"({"model":"demo","messages":[{"role":"user","content":"Hello"}],"max_tokens":6,"temperature":0,"stream":true,"stream_options":{"include_usage":true}})"}},
+      {.timeout_s = 60, .progress = {}});
+  ASSERT_TRUE(results.ok()) << results.status().message();
+  const LoadResult& result = results->front();
+  EXPECT_TRUE(result.complete) << result.error;
+  EXPECT_GT(result.output_tokens, 0);
+  EXPECT_GT(result.token_s.size(), 0u);
+  EXPECT_LE(static_cast<int64_t>(result.token_s.size()), result.output_tokens);
+}
+
 TEST(Load, TakesApartTheUrlsThatPeopleGive) {
   const auto path = [](std::string_view url) { return parse_load_url(url).value().path; };
   EXPECT_EQ(path("http://a:1"), "/v1/completions");
@@ -384,7 +402,10 @@ TEST(Load, TakesApartTheUrlsThatPeopleGive) {
   EXPECT_EQ(path("http://a/base/v1/completions"), "/base/v1/completions");
   EXPECT_EQ(parse_load_url("http://[::1]:80").value().host, "[::1]");
   EXPECT_EQ(parse_load_url("http://a").value().port, "80");
-  EXPECT_EQ(parse_load_url("https://a").status().code(), StatusCode::kUnsupported);
+  EXPECT_EQ(path("http://a/v1/chat/completions"), "/v1/chat/completions");
+  EXPECT_TRUE(parse_load_url("http://a/v1/chat/completions").value().chat);
+  EXPECT_TRUE(parse_load_url("https://a").value().tls);
+  EXPECT_EQ(parse_load_url("https://a").value().port, "443");
   for (const char* url : {"", "a:1", "http://", "ftp://a"})
     EXPECT_FALSE(parse_load_url(url).ok()) << url;
 }

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "http_client_for_tests.h"
+#include "server/http_load.h"
 #include "server/http_server.h"
 
 namespace orrery::server {
@@ -25,13 +26,17 @@ using Certificate = std::unique_ptr<X509, Freer<X509, X509_free>>;
 using Context = std::unique_ptr<SSL_CTX, Freer<SSL_CTX, SSL_CTX_free>>;
 using Session = std::unique_ptr<SSL, Freer<SSL, SSL_free>>;
 
-// Writes a key and a certificate signed with it.
+// Writes a key and a certificate for localhost, signed with it.
 void write_certificate(const std::string& certificate_path, const std::string& key_path) {
   const Key key(EVP_EC_gen("P-256"));
   const Certificate certificate(X509_new());
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
+  X509_NAME* name = X509_get_subject_name(certificate.get());
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
+  X509_set_issuer_name(certificate.get(), name);
   X509_set_pubkey(certificate.get(), key.get());
   X509_sign(certificate.get(), key.get(), EVP_sha256());
   std::FILE* file = std::fopen(certificate_path.c_str(), "w");
@@ -111,6 +116,26 @@ TEST_F(HttpTls, EndsHandshakesThatDoNotCome) {
   plain.send(http_request("POST", "/echo", "{}"));
   EXPECT_TRUE(silent.closed_within(5s));
   EXPECT_TRUE(plain.closed_within(5s));
+}
+
+TEST_F(HttpTls, IsMeasuredOnlyUnderACertificateThatIsTrustedForItsName) {
+  start();
+  const auto error_at = [&](const std::string& host) {
+    auto target = parse_load_url(fmt::format("https://{}:{}", host, server_->port())).value();
+    target.path = "/echo";
+    const auto results =
+        run_load(target, {{0, "data: {\"choices\":[{\"text\":\"a\"}]}\n\ndata: [DONE]\n\n"}},
+                 {.timeout_s = 30, .progress = {}});
+    if (!results.ok()) return std::string(results.status().message());
+    EXPECT_EQ(results->front().complete, results->front().error.empty());
+    EXPECT_EQ(results->front().output_tokens, results->front().complete ? 1 : 0);
+    return results->front().error;
+  };
+  EXPECT_TRUE(error_at("localhost").starts_with("TLS: ")) << error_at("localhost");
+  ::setenv("SSL_CERT_FILE", options_.ssl_certfile.c_str(), 1);
+  EXPECT_EQ(error_at("localhost"), "");
+  EXPECT_TRUE(error_at("127.0.0.1").starts_with("TLS: ")) << error_at("127.0.0.1");
+  ::unsetenv("SSL_CERT_FILE");
 }
 
 TEST_F(HttpTls, NamesTheFileThatIsWrong) {
