@@ -107,6 +107,46 @@ TEST(Serve, EndsAtOnceAfterTheSecondSignal) {
   EXPECT_FALSE(client.response().complete);
 }
 
+TEST(Serve, IsMeasuredByBenchServeAsTheContractNamesIt) {
+  ServeProcess serve({"--port", "0"});
+  const int port = serve.port();
+  ASSERT_GT(port, 0) << serve.output();
+  const std::string base = testing::TempDir() + "orrery_bench_serve_" + std::to_string(::getpid());
+  const auto measure = [&](const std::string& path, const std::string& flags) {
+    const std::string command = fmt::format(
+        "{} bench serve --url http://127.0.0.1:{}{} --output-tokens 6 --json --plot {}.svg {} "
+        "> {}.json 2> /dev/null",
+        ORRERY_BINARY, port, path, base, flags, base);
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+    std::ifstream json(base + ".json"), picture(base + ".svg");
+    EXPECT_THAT(std::string(std::istreambuf_iterator<char>(picture), {}), HasSubstr("</svg>"));
+    return Json::parse(json, nullptr, false);
+  };
+  std::ofstream(base + ".trace") << "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+                                    "2023-11-16 18:17:03.9799600,40,6\n"
+                                    "2023-11-16 18:17:04.0319600,20,6\n";
+  const std::vector<std::tuple<std::string, std::string, int>> cases = {
+      {"", "--requests 8 --request-rate 100", 8},
+      {"/v1/chat/completions", "--requests 4 --prompt-tokens 8", 4},
+      {"", "--trace " + base + ".trace --length-scale 0.5", 2}};
+  for (const auto& [path, flags, requests] : cases) {
+    const Json json = measure(path, flags);
+    ASSERT_TRUE(json.is_object()) << flags;
+    EXPECT_EQ(json["complete"], requests) << flags;
+    for (const char* key : {"model", "format", "threads", "isa", "limits"}) {
+      EXPECT_TRUE(json.contains(key)) << key;
+    }
+    for (const char* key : {"ttft_s", "itl_s"}) {
+      EXPECT_GE(json[key]["p90"], json[key]["p50"]) << flags;
+      EXPECT_GE(json[key]["p99"], json[key]["p90"]) << flags;
+    }
+    EXPECT_GT(json["ttft_s"]["p50"].get<double>(), 0) << flags;
+    EXPECT_GT(json["output_tokens_per_s"].get<double>(), 0) << flags;
+    EXPECT_GE(json["requests_per_s"], json["goodput"]) << flags;
+  }
+  for (const char* suffix : {".json", ".svg", ".trace"}) ::unlink((base + suffix).c_str());
+}
+
 TEST(Serve, SaysAtOnceThatItsAddressIsTaken) {
   ServeProcess first({"--port", "0"});
   const int port = first.port();
