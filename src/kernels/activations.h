@@ -1,8 +1,10 @@
 // Activations as 16-bit integers: what a weight matrix of a block format is multiplied with.
 //
-// Each row is cut into blocks of 32. A block's scale is max |x| / 32767 and q = x · (32767 / max
+// Each row is cut into blocks of 32. A block's scale is max |x| / 32639 and q = x · (32639 / max
 // |x|) rounded to nearest, ties to even: an error of at most 1.6e-5 of the block's largest number.
-// Sums of code · q over a block are exact in 32 bits for every weight format (32 · 255 · 32767 <
+// 32639 = 127 · 256 + 127 is the largest number for which q = 256 · high + low with two signed
+// bytes, so that a processor with 8-bit dot products takes two of them for the exact product.
+// Sums of code · q over a block are exact in 32 bits for every weight format (32 · 255 · 32639 <
 // 2^28), so that instruction sets may add them in any order. A block without a number above 2^-100
 // is zero; one with a NaN or an infinity has a NaN for its scale, and makes every output NaN.
 #pragma once
@@ -14,8 +16,10 @@ namespace orrery::kernels {
 constexpr int64_t kActivationBlock = 32;
 constexpr int64_t kActivationSum = 16;  // the shortest sub-block of a weight format
 
-// 32767 / max as the definition rounds it, and the scale; from the largest magnitude of a block, as
-// the bits of an fp32 number. Scale 0 or NaN: q is 0.
+constexpr float kActivationMax = 32639;
+
+// kActivationMax / max as the definition rounds it, and the scale; from the largest magnitude of a
+// block, as the bits of an fp32 number. Scale 0 or NaN: q is 0.
 struct ActivationScale {
   float inverse, scale;
 };
@@ -23,7 +27,7 @@ static inline ActivationScale activation_scale(uint32_t largest) {
   if (largest >= 0x7F800000) return {0, __builtin_bit_cast(float, 0x7FC00000U)};
   if (largest < 0x0D800000) return {0, 0};
   const float max = __builtin_bit_cast(float, largest);
-  return {32767.0F / max, max / 32767.0F};
+  return {kActivationMax / max, max / kActivationMax};
 }
 
 }  // namespace orrery::kernels

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "kernels/activations.h"
 #include "kernels/attention_for_tests.h"
 #include "kernels/kernels.h"
 #include "kernels/packed.h"
@@ -36,10 +37,10 @@ TEST(Reference, MatmulIsTheDotProductWithinRounding) {
           rounding += std::abs(w[static_cast<size_t>(j)]);
         }
         // k roundings of partial sums, each at most 2^-24 of the sum of magnitudes; of a block
-        // format inputs below 1 in steps of 1 / 32767.
+        // format inputs below 1 in steps of 1 / 32639.
         EXPECT_NEAR(out[static_cast<size_t>(t * n + i)], sum,
                     static_cast<double>(k) * 0x1p-24 * size +
-                        (is_quantised(dtype) ? rounding * 0.501 / 32767 : 0));
+                        (is_quantised(dtype) ? rounding * 0.501 / kActivationMax : 0));
       }
     }
   }

@@ -23,7 +23,7 @@ constexpr int kMaxThreads = 1024;
 // and more while the panels pass; unpacking a panel costs some 4 % of what 192 rows then do with
 // it.
 constexpr int64_t kRowBlock = 192;
-static_assert(kRowBlock % kRoundedTile == 0);
+static_assert(kRowBlock % kRoundedTile == 0 && kRowBlock % 12 == 0);  // and other tables' tiles
 // Panels of a task of many rows, which use the chunk of x in the cache one after the other.
 constexpr int64_t kPanelBlock = 8;
 
@@ -71,8 +71,9 @@ class CpuKernels : public Kernels {
     CHECK(bias.empty() || std::ssize(bias) == w.n);
     const int64_t rows = x.rows(), panels = num_panels(w.n);
     if (rows == 0) return;
-    const MatmulTask whole{x.f32().data(),
-                           is_quantised(w.dtype) ? round_rows(x) : RoundedRows{},
+    const bool blocks = is_quantised(w.dtype);
+    const MatmulTask whole{blocks ? nullptr : interleave_rows(x),
+                           blocks ? round_rows(x, w.dtype) : RoundedRows{},
                            w.data.data(),
                            panel_bytes(w.dtype, w.k),
                            w.n,
@@ -174,19 +175,47 @@ class CpuKernels : public Kernels {
   }
 
   // Into memory that is kept for the next call.
-  RoundedRows round_rows(const Tensor& x) {
+  RoundedRows round_rows(const Tensor& x, DType dtype) {
+    const PackedLayout layout = packed_layout(dtype);
     const int64_t rows = x.rows(), k = x.cols();
     const auto n = static_cast<size_t>(rows * k);
     if (rounded_.size() < n) {
       rounded_.resize(n);
       rounded_scales_.resize(n / kActivationBlock);
+      rounded_starts_.resize(n / kActivationSum);
       rounded_sums_.resize(n / kActivationSum);
     }
-    const RoundedRows out{rounded_.data(), rounded_scales_.data(), rounded_sums_.data()};
+    const RoundedRows out{rounded_.data(), rounded_scales_.data(), rounded_starts_.data(),
+                          rounded_sums_.data()};
     for_rows(x, 0.2, [&](int64_t begin, int64_t end) {
-      table_.round_rows(x.f32().data(), rows, k, begin, end, out);
+      table_.round_rows(x.f32().data(), layout.sub_block, layout.offset(), rows, k, begin, end,
+                        out);
     });
     return out;
+  }
+
+  // As MatmulTask::x wants it. Into memory that is kept for the next call; one row is as it is.
+  const float* interleave_rows(const Tensor& x) {
+    const int64_t rows = x.rows(), k = x.cols(), tile = table_.tile_rows;
+    if (rows == 1) return x.f32().data();
+    const auto n = static_cast<size_t>(rows * k);
+    if (interleaved_.size() < n) interleaved_.resize(n);
+    parallel(pool_, (rows + tile - 1) / tile, 0.5 * static_cast<double>(tile * k),
+             [&](int64_t begin, int64_t end) {
+               for (int64_t first = begin * tile; first < std::min(end * tile, rows); first += tile)
+                 interleave_tile(row(x, first), std::min(tile, rows - first), k,
+                                 interleaved_.data() + first * k);
+             });
+    return interleaved_.data();
+  }
+
+  // By sixteen inputs, a line of each row.
+  static void interleave_tile(const float* x, int64_t rows, int64_t k, float* out) {
+    for (int64_t begin = 0; begin < k; begin += 16) {
+      const int64_t end = std::min(begin + 16, k);
+      for (int64_t m = 0; m < rows; ++m)
+        for (int64_t i = begin; i < end; ++i) out[i * rows + m] = x[m * k + i];
+    }
   }
 
   void run_matmul(const MatmulTask& whole, int64_t first_row, int64_t first_panel,
@@ -248,9 +277,10 @@ class CpuKernels : public Kernels {
   const CpuTable& table_;
   mutable ThreadPool pool_;
   PagedAttention attention_;
-  std::vector<int16_t> rounded_;  // RoundedRows
-  std::vector<float> rounded_scales_;
-  std::vector<int32_t> rounded_sums_;
+  std::vector<float> interleaved_;  // MatmulTask::x
+  std::vector<int16_t> rounded_;    // RoundedRows
+  std::vector<float> rounded_scales_, rounded_sums_;
+  std::vector<int32_t> rounded_starts_;
 };
 
 }  // namespace

@@ -14,6 +14,7 @@ const CpuTable* emulated_avx512_table();
 
 #define ORRERY_TABLE kEmulatedAvx512Table
 #define ORRERY_TABLE_NAME "avx512 emulated"
+#include "kernels/cpu/ops/products_words.inc"
 #include "kernels/cpu/ops/table.inc"
 
 namespace orrery::kernels::cpu {

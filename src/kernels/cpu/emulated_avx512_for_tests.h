@@ -1,7 +1,7 @@
-// The AVX-512 intrinsics that simd_avx512.h uses, computed with AVX2 by SIMDe (libsimde-dev 0.7.2),
-// so that the AVX-512 table is tested on machines that lack it. What SIMDe does not have stands
-// below, lane by lane. SIMDe's _mm512_fmadd_ps is two _mm256_fmadd_ps, hence fused; the table's
-// tests would show if not.
+// The AVX-512 intrinsics that simd_avx512.h and simd_avx512vnni.h use, computed with AVX2 by SIMDe
+// (libsimde-dev 0.7.2), so that the AVX-512 tables are tested on machines that lack it. What SIMDe
+// does not have stands below, lane by lane. SIMDe's _mm512_fmadd_ps is two _mm256_fmadd_ps, hence
+// fused; the table's tests would show if not.
 #pragma once
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
@@ -92,6 +92,22 @@ ORRERY_INLINE __m512 emulated_cvtepi32_ps(__m512i a) {
   return bits_of<__m512>(out);
 }
 
+ORRERY_INLINE __m128i emulated_cvtepi32_epi8(__m512i a) {
+  const auto lanes = bits_of<Ints>(a);
+  uint8_t out[16];
+  for (int i = 0; i < 16; ++i) out[i] = static_cast<uint8_t>(lanes.v[i]);
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(out));
+}
+struct Bytes {
+  uint8_t v[64];
+};
+ORRERY_INLINE __m512i emulated_dpbusd_epi32(__m512i sum, __m512i a, __m512i b) {
+  auto lanes = bits_of<Ints>(sum);
+  const auto x = bits_of<Bytes>(a), y = bits_of<Bytes>(b);
+  for (int i = 0; i < 64; ++i) lanes.v[i / 4] += x.v[i] * static_cast<int8_t>(y.v[i]);
+  return bits_of<__m512i>(lanes);
+}
+
 // (SIMDe 0.7.2 gives this name to the masked form.)
 ORRERY_INLINE __m512i emulated_madd_epi16(__m512i a, __m512i b) {
   __m256i x[2], y[2];
@@ -118,5 +134,8 @@ ORRERY_INLINE __m512i emulated_madd_epi16(__m512i a, __m512i b) {
 #define _mm512_cvtph_ps emulated_cvtph_ps
 #define _mm512_srai_epi32 emulated_srai_epi32
 #define _mm512_cvtepi32_ps emulated_cvtepi32_ps
+#define _mm512_cvtepi32_epi8 emulated_cvtepi32_epi8
+#undef _mm512_dpbusd_epi32
+#define _mm512_dpbusd_epi32 emulated_dpbusd_epi32
 #undef _mm512_madd_epi16
 #define _mm512_madd_epi16 emulated_madd_epi16

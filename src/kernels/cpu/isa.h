@@ -11,7 +11,7 @@
 namespace orrery::kernels::cpu {
 
 struct Isa {
-  std::string_view name;  // "avx512", "avx2", "scalar"
+  std::string_view name;  // "avx512vnni", "avx512", "avx2", "scalar"
   const CpuTable* table;
   std::string_view needs;  // CPU features, for messages
   bool usable;             // the CPU has them and the operating system saves their registers
@@ -25,5 +25,9 @@ std::span<const Isa> isas();
 // or else the best usable one. Errors: kInvalidArgument for an unknown name; kUnsupported for a
 // table that this CPU cannot run.
 Result<const CpuTable*> choose_table(std::string_view name);
+
+// Null where this CPU has none, or none that are built in.
+const DotProducts* int8_dot_products();
+const DotProducts* bf16_dot_products();
 
 }  // namespace orrery::kernels::cpu

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/cpu/isa.h"
 #include "tensor/buffer.h"
 
 namespace orrery::kernels::cpu {
@@ -59,8 +60,14 @@ Result<MachineLimits> measure_limits(const CpuTable& table, int num_threads, int
   const double burning =
       best_seconds(num_threads, [&](int) { sink += static_cast<uint64_t>(table.burn(burns)); });
   const auto flops = static_cast<double>(burns * table.fp32_flops_per_burn * num_threads);
+  const auto dot_products = [&](const DotProducts* dots) {
+    if (dots == nullptr) return 0.0;
+    const double seconds = best_seconds(num_threads, [&](int) { sink += dots->burn(kBurns); });
+    return static_cast<double>(kBurns * dots->ops_per_iteration * num_threads) / seconds;
+  };
   return MachineLimits{num_threads, static_cast<double>(share * num_threads) / reading,
-                       flops / burning};
+                       flops / burning, dot_products(bf16_dot_products()),
+                       dot_products(int8_dot_products())};
 }
 
 }  // namespace orrery::kernels::cpu

@@ -16,6 +16,10 @@ TEST(Limits, AreWhatAMachineCanHave) {
   EXPECT_LT(limits->read_bytes_per_s, 1e13);
   EXPECT_GT(limits->fp32_flops_per_s, 1e7);
   EXPECT_LT(limits->fp32_flops_per_s, 1e12);  // 64 FLOPs a cycle at 15 GHz
+  EXPECT_EQ(limits->int8_ops_per_s > 0, int8_dot_products() != nullptr);
+  EXPECT_EQ(limits->bf16_flops_per_s > 0, bf16_dot_products() != nullptr);
+  EXPECT_LT(limits->int8_ops_per_s, 4e12);
+  EXPECT_LT(limits->bf16_flops_per_s, 4e12);
 }
 
 TEST(Limits, NeedAThreadAndABuffer) {

@@ -20,7 +20,8 @@ struct I16 {
 // loads, and two FMAs a cycle with a latency of 4 to 5 want at least 10 independent chains.
 constexpr int kTileRows = 6;
 constexpr int kTileVectors = 1;
-constexpr int kTileItems = 6;  // of attention, by the same count
+constexpr int kTileItems = 6;    // of attention, by the same count
+constexpr int kScoreChains = 6;  // sums at once, where few items take several blocks
 constexpr bool kOneRowInRegisters = true;
 
 ORRERY_INLINE F16 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
@@ -157,7 +158,7 @@ ORRERY_INLINE I16 add_in_place(I16 a, I16 b) {
   asm("" : "+x"(sum.lo), "+x"(sum.hi));
   return sum;
 }
-ORRERY_INLINE I16 splat_pair(const int16_t* p) {
+ORRERY_INLINE I16 splat_ints(const void* p) {
   int32_t pair;
   __builtin_memcpy(&pair, p, sizeof(pair));
   const __m256i v = _mm256_set1_epi32(pair);
@@ -220,6 +221,9 @@ ORRERY_INLINE F16 high_f16(I16 a) {
 }
 ORRERY_INLINE void prefetch(const void* p) {
   _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
+}
+ORRERY_INLINE void prefetch_far(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
 }
 
 }  // namespace

@@ -30,11 +30,18 @@ struct I16 {
   __m512i v;
 };
 
+#ifdef ORRERY_EMULATE_AVX512  // smaller ones, over which the compiler takes a third of the time
+constexpr int kTileRows = 4;
+constexpr int kTileItems = 4;
+constexpr int kScoreChains = 8;
+#else
 // 12 rows × 32 outputs: 24 accumulators, 2 weight registers and 1 broadcast of 32; 24 FMAs per 14
 // loads.
 constexpr int kTileRows = 12;
+constexpr int kTileItems = 12;    // of attention: 12 chains cover two FMAs a cycle with latency 4
+constexpr int kScoreChains = 16;  // sums at once, where few items take several blocks
+#endif
 constexpr int kTileVectors = 2;
-constexpr int kTileItems = 12;  // of attention: 12 chains cover two FMAs a cycle with latency 4
 constexpr bool kOneRowInRegisters = true;
 
 ORRERY_INLINE F16 zero() { return {_mm512_setzero_ps()}; }
@@ -120,8 +127,15 @@ ORRERY_INLINE int32_t sum_ints(I16 a) {
   return _mm_cvtsi128_si32(_mm_add_epi32(v, _mm_shuffle_epi32(v, 0xB1)));
 }
 ORRERY_INLINE I16 madd_words(I16 a, I16 b) { return {_mm512_madd_epi16(a.v, b.v)}; }
-ORRERY_INLINE I16 add_in_place(I16 a, I16 b) { return add_ints(a, b); }
-ORRERY_INLINE I16 splat_pair(const int16_t* p) {
+// a + b, then and there: simd_avx2.h says why.
+ORRERY_INLINE I16 add_in_place(I16 a, I16 b) {
+  I16 sum = add_ints(a, b);
+#ifndef ORRERY_EMULATE_AVX512
+  asm("" : "+v"(sum.v));
+#endif
+  return sum;
+}
+ORRERY_INLINE I16 splat_ints(const void* p) {
   int32_t pair;
   __builtin_memcpy(&pair, p, sizeof(pair));
   return {_mm512_set1_epi32(pair)};
@@ -160,6 +174,9 @@ ORRERY_INLINE F16 low_f16(I16 a) { return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16
 ORRERY_INLINE F16 high_f16(I16 a) { return low_f16(shift_right<16>(a)); }
 ORRERY_INLINE void prefetch(const void* p) {
   _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
+}
+ORRERY_INLINE void prefetch_far(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
 }
 
 }  // namespace

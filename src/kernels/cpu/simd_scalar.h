@@ -22,6 +22,7 @@ struct I16 {
 constexpr int kTileRows = 2;
 constexpr int kTileVectors = 1;
 constexpr int kTileItems = 2;
+constexpr int kScoreChains = 2;             // sums at once, where few items take several blocks
 constexpr bool kOneRowInRegisters = false;  // there are none
 
 // Calls, not inlined: sixteen lanes unrolled at every use would take the compiler minutes, and a
@@ -156,7 +157,7 @@ ORRERY_LANES I16 madd_words(const I16& a, const I16& b) {
 }
 // add_ints; a hint where the compiler needs one.
 ORRERY_LANES I16 add_in_place(const I16& a, const I16& b) { return add_ints(a, b); }
-ORRERY_LANES I16 splat_pair(const int16_t* p) {  // p[0] | p[1] << 16
+ORRERY_LANES I16 splat_ints(const void* p) {  // four bytes from p on
   uint32_t pair;
   __builtin_memcpy(&pair, p, sizeof(pair));
   return splat(pair);
@@ -192,6 +193,9 @@ ORRERY_LANES F16 high_f16(const I16& a) {
   return each<F16>([&](int i) { return f16_to_f32(static_cast<uint16_t>(a.v[i] >> 16)); });
 }
 ORRERY_LANES void prefetch(const void* p) { __builtin_prefetch(p); }
+ORRERY_LANES void prefetch_far(const void* p) {
+  __builtin_prefetch(p, 0, 2);
+}  // not to the first level
 
 }  // namespace
 }  // namespace orrery::kernels::cpu

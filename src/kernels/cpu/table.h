@@ -30,20 +30,22 @@ namespace orrery::kernels::cpu {
 constexpr int64_t kMatmulChunk = 256;
 constexpr int64_t kMatmulScratchFloats = kMatmulChunk * 32;
 
-// Rows rounded to integers (activations.h), in tiles of kRoundedTile rows r (the last has what is
-// left), so that a tile reads one piece of memory front to back; a tile of rows from t on begins at
-// element t · k of q, and likewise of the others.
+// Rows rounded to integers (activations.h) for a block format of sub-blocks s, in tiles of
+// kRoundedTile rows r (the last has what is left), so that a tile reads one piece of memory front
+// to back; a tile of rows from t on begins at element t · k of q, and likewise of the others.
 constexpr int64_t kRoundedTile = 4;
 struct RoundedRows {
-  int16_t* q;     // [T / r][k / 2][r][2]: pairs of inputs for 16-bit multiply-adds, of each four
-                  // inputs 0 and 2, then 1 and 3
-  float* scale;   // [T / r][k / 32][r]
-  int32_t* sums;  // [T / r][k / 16][r] of q
+  int16_t* q;       // [T / r][k / 4][r][4]: four inputs as the table multiplies them
+  float* scale;     // [T / r][k / 32][r]
+  int32_t* starts;  // [T / r][k / s][r]: −(format's offset) · Σ q, where sums of products begin
+  float* scaled_sums;  // [T / r][k / s][r]: scale · Σ q, what a minimum is multiplied with
 };
 
 // out[t, n] for the rows and panels given (kernels.h: matmul).
 struct MatmulTask {
-  const float* x;           // [T][k], for plain formats
+  // For plain formats: in tiles of CpuTable::tile_rows rows r (the last has what is left), [T /
+  // r][k][r], for the reason given above.
+  const float* x;
   RoundedRows rounded;      // the same, for block formats
   const std::byte* panels;  // of the whole matrix
   int64_t panel_bytes, n, k;
@@ -79,11 +81,13 @@ struct AttendTask {
 struct CpuTable {
   const char* name;
   int fp32_flops_per_burn;  // of one iteration of burn
+  int64_t tile_rows;        // MatmulTask::x
 
   void (*matmul)(const MatmulTask& task);
-  // Rows row_begin .. row_end − 1 of x [rows][k], k a multiple of 32, to the same rows of `out`.
-  void (*round_rows)(const float* x, int64_t rows, int64_t k, int64_t row_begin, int64_t row_end,
-                     const RoundedRows& out);
+  // Rows row_begin .. row_end − 1 of x [rows][k], k a multiple of 32, to the same rows of `out`,
+  // for weights of a format with that sub-block and offset (packed_layout.h).
+  void (*round_rows)(const float* x, int64_t sub_block, int32_t offset, int64_t rows, int64_t k,
+                     int64_t row_begin, int64_t row_end, const RoundedRows& out);
   // out may be x. [rows][cols]
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t cols,
                    float* out);
@@ -107,8 +111,17 @@ struct CpuTable {
   uint32_t (*read)(const std::byte* data, int64_t bytes);
 };
 
+// Dot products that a processor may have, to be measured: independent chains in registers.
+struct DotProducts {
+  int64_t ops_per_iteration;  // multiplications and additions
+  uint32_t (*burn)(int64_t iterations);
+};
+extern const DotProducts kInt8DotProducts;  // vpdpbusd
+extern const DotProducts kBf16DotProducts;  // vdpbf16ps
+
 extern const CpuTable kScalarTable;
 extern const CpuTable kAvx2Table;
 extern const CpuTable kAvx512Table;
+extern const CpuTable kAvx512VnniTable;
 
 }  // namespace orrery::kernels::cpu

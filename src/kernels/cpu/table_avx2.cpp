@@ -6,4 +6,5 @@
 
 #define ORRERY_TABLE kAvx2Table
 #define ORRERY_TABLE_NAME "avx2"
+#include "kernels/cpu/ops/products_words.inc"
 #include "kernels/cpu/ops/table.inc"

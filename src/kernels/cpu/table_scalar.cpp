@@ -6,4 +6,5 @@
 
 #define ORRERY_TABLE kScalarTable
 #define ORRERY_TABLE_NAME "scalar"
+#include "kernels/cpu/ops/products_words.inc"
 #include "kernels/cpu/ops/table.inc"

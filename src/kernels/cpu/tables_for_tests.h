@@ -11,9 +11,10 @@
 
 namespace orrery::kernels::cpu {
 
-// The AVX-512 table over emulated intrinsics (emulated_avx512_avx2_test.cpp), which needs AVX2;
-// null where SIMDe was absent from the build.
+// The AVX-512 tables over emulated intrinsics (emulated_*_avx2_test.cpp), which need AVX2; null
+// where SIMDe was absent from the build.
 const CpuTable* emulated_avx512_table();
+const CpuTable* emulated_avx512vnni_table();
 
 inline std::vector<const CpuTable*> tables_to_test() {
   std::vector<const CpuTable*> tables;
@@ -22,7 +23,8 @@ inline std::vector<const CpuTable*> tables_to_test() {
     if (isa.usable) tables.push_back(isa.table);
     avx2 |= isa.usable && isa.name == "avx2";
   }
-  if (avx2 && emulated_avx512_table() != nullptr) tables.push_back(emulated_avx512_table());
+  for (const CpuTable* emulated : {emulated_avx512_table(), emulated_avx512vnni_table()})
+    if (avx2 && emulated != nullptr) tables.push_back(emulated);
   return tables;
 }
 
