@@ -7,6 +7,7 @@
 namespace orrery::cli {
 std::span<const Command> benchmarks() {
   static constexpr Command kBenchmarks[] = {
+      {"kernels", bench_kernels_command, "every kernel beside this machine's limits"},
       {"latency", bench_latency_command, "prefill and decoding of one request"},
       {"throughput", bench_throughput_command, "many requests at once, or those of a trace"},
       {"serve", bench_serve_command, "a running server under load"},
@@ -26,6 +27,14 @@ std::string bench_format(const llm::Llm& llm) {
   return best;
 }
 
+OrderedJson limits_json(const kernels::cpu::MachineLimits& limits) {
+  const auto or_null = [](double limit) { return limit > 0 ? OrderedJson(limit) : OrderedJson(); };
+  return {{"read_bytes_per_s", limits.read_bytes_per_s},
+          {"flops_f32", limits.fp32_flops_per_s},
+          {"flops_bf16", or_null(limits.bf16_flops_per_s)},
+          {"ops_int8", or_null(limits.int8_ops_per_s)}};
+}
+
 OrderedJson bench_header(const EngineOptions& options, const llm::Llm& llm,
                          const kernels::cpu::MachineLimits& limits) {
   OrderedJson json;
@@ -33,11 +42,7 @@ OrderedJson bench_header(const EngineOptions& options, const llm::Llm& llm,
   json["format"] = bench_format(llm);
   json["threads"] = options.threads;
   json["isa"] = llm.kernels().name();
-  // null: no table of kernels has such instructions.
-  json["limits"] = {{"read_bytes_per_s", limits.read_bytes_per_s},
-                    {"flops_f32", limits.fp32_flops_per_s},
-                    {"flops_bf16", nullptr},
-                    {"ops_int8", nullptr}};
+  json["limits"] = limits_json(limits);
   return json;
 }
 

@@ -10,6 +10,7 @@
 
 namespace orrery::cli {
 
+int bench_kernels_command(Args args);
 int bench_latency_command(Args args);
 int bench_throughput_command(Args args);
 int bench_serve_command(Args args);
@@ -17,6 +18,9 @@ int bench_ablation_command(Args args);
 
 // The dtype that most of the weights have, in lower case: "bf16", "q4_k".
 std::string bench_format(const llm::Llm& llm);
+
+// null for dot products that the CPU has not.
+OrderedJson limits_json(const kernels::cpu::MachineLimits& limits);
 
 // What every benchmark's JSON begins with: model, format, threads, isa, limits.
 OrderedJson bench_header(const EngineOptions& options, const llm::Llm& llm,

@@ -121,12 +121,14 @@ class LatencyBench {
         time_prefill(llm_, runner, std::max(options_.prompt_tokens, deepest), chunk()).status());
     std::vector<std::vector<double>> decode_rates(options_.depths.size()),
         decode_fractions(options_.depths.size());
-    std::vector<double> bandwidth, flops, prefill_rates, prefill_fractions, first_token;
+    std::vector<double> bandwidth, flops, bf16, int8, prefill_rates, prefill_fractions, first_token;
     const auto progress = progress_bar("measuring");
     for (int64_t round = 0; round < options_.rounds; ++round) {
       ASSIGN_OR_RETURN(const MachineLimits limits, kernels::cpu::measure_limits(table_, threads()));
       bandwidth.push_back(limits.read_bytes_per_s);
       flops.push_back(limits.fp32_flops_per_s);
+      bf16.push_back(limits.bf16_flops_per_s);
+      int8.push_back(limits.int8_ops_per_s);
       for (size_t i = 0; i < options_.depths.size(); ++i) {
         ASSIGN_OR_RETURN(const double seconds,
                          time_decode(runner, options_.depths[i], options_.decode_tokens));
@@ -142,7 +144,7 @@ class LatencyBench {
       progress(static_cast<double>(round + 1) / static_cast<double>(options_.rounds));
     }
     LatencyResult result;
-    result.limits = {threads(), median(bandwidth), median(flops)};
+    result.limits = {threads(), median(bandwidth), median(flops), median(bf16), median(int8)};
     result.prefill_tokens_per_s = median(prefill_rates);
     result.prefill_flops_fraction = median(prefill_fractions);
     result.time_to_first_token_s = median(first_token);

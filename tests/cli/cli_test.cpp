@@ -186,6 +186,17 @@ TEST(Cli, BenchmarksPrintWhatTheContractNames) {
   }
   EXPECT_GT(latency["limits"]["read_bytes_per_s"].get<double>(), 1e8);
   EXPECT_EQ(latency["decode"].size(), 2u);
+  const Json kernels = json_of(orrery("bench kernels --filter q4_0 --rounds 1 --seconds 0 --json"));
+  EXPECT_GT(kernels["limits"]["flops_f32"].get<double>(), 1e7);
+  EXPECT_TRUE(kernels["limits"].contains("flops_bf16"));
+  EXPECT_TRUE(kernels["limits"].contains("ops_int8"));
+  ASSERT_EQ(kernels["kernels"].size(), 4u);
+  EXPECT_EQ(kernels["kernels"][0]["name"], "matmul q4_0");
+  for (const Json& kernel : kernels["kernels"]) {
+    EXPECT_EQ(kernel["isa"], kernels["isa"]);
+    EXPECT_GT(kernel["seconds"].get<double>(), 0);
+    EXPECT_GT(kernel["fraction_of_limit"].get<double>(), 0);
+  }
   const Json throughput =
       json_of(orrery("bench throughput demo --rounds 1 --prompt-tokens 16 --output-tokens 8 "
                      "--batch 1 --batch 5 --json"));
@@ -250,6 +261,7 @@ TEST(Cli, BadInputGetsAnExitCodeAndAMessage) {
       {"inspect /dev/null", 1, "/dev/null"},
       {"template", 2, "--context"},
       {"bench nonsense", 2, "latency, throughput"},
+      {"bench kernels --filter nothing", 1, "nothing"},
       {"bench throughput --batch 0", 2, "--batch"},
       {"bench throughput --trace /dev/null", 1, "/dev/null"},
       {"bench throughput --trace /no/such", 1, "/no/such"},
