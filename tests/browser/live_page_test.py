@@ -253,6 +253,7 @@ class Switches(unittest.TestCase):
     def setUp(self):
         self.server.post("/live/techniques", dict.fromkeys(self.engine(), True))
         self.browser.wait("orrery.switches.bits === 31 && !orrery.switches.busy")
+        self.browser.run("orrery.goLive()")  # what scenes have sent is shown slowly
 
     def switch(self, name):
         return f"document.querySelector('[data-technique={name}]')"
@@ -362,7 +363,8 @@ class Switches(unittest.TestCase):
         self.server.post("/live/techniques", {"prefix_cache": False})
         self.browser.wait("!orrery.switches.isOn('prefix_cache')")
         other = threading.Thread(target=self.server.complete, args=("Who else is here?", 60), kwargs={"ignore_eos": True})
-        self.browser.run("window.sent = orrery.switches.run('sceneShared')")
+        self.browser.run("void (window.sent = orrery.switches.run('sceneMany'))")  # nobody waits for it yet
+        self.browser.wait("orrery.page.live.player.events.kind(orrery.page.live.player.length - 1) !== 25")
         other.start()
         self.assertIsNone(self.browser.run("window.sent", timeout=60))
         other.join()
