@@ -176,7 +176,7 @@ class CpuKernels : public Kernels {
 
   // Into memory that is kept for the next call.
   RoundedRows round_rows(const Tensor& x, DType dtype) {
-    const PackedLayout layout = packed_layout(dtype);
+    const PackedLayout layout = kernels::packed_layout(dtype);
     const int64_t rows = x.rows(), k = x.cols();
     const auto n = static_cast<size_t>(rows * k);
     if (rounded_.size() < n) {
