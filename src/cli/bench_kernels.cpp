@@ -315,8 +315,7 @@ Status bench(Options& options) {
 int bench_kernels_command(Args args) {
   Options options;
   const std::vector<Flag> flags = {
-      {"--filter", 0, "TEXT",
-       "only kernels with this in their names: q4_0, attention (default all)",
+      {"--filter", 0, "TEXT", "only kernels with this in their names, as q4_0 (default all)",
        set_text(options.filter)},
       {"--rounds", 0, "N", "rounds, of which the median counts (default 3)",
        set_int(options.rounds, 1, 1000)},

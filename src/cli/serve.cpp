@@ -63,7 +63,7 @@ std::vector<Flag> ServeOptions::flags() {
        },
        {"on", "ids", "off"}},
       {"--live-switches", 0, "",
-       "whoever watches may switch techniques off, for all (default: at loopback without keys)",
+       "who watches may switch techniques off (default: at loopback, no keys)",
        [this](std::string_view) -> Status {
          live_switches = true;
          return {};
