@@ -6,7 +6,7 @@ SECONDS ?= 60
 PROMPT ?= Once upon a time
 export JOBS
 
-.PHONY: build demo serve deb test test-clients reliability bench lint asan asan-unit tsan fuzz clean help
+.PHONY: build demo serve deb test test-clients reliability bench bench-peers lint asan asan-unit tsan fuzz clean help
 .DEFAULT_GOAL := build
 
 build: ## leave the program in build/orrery
@@ -37,6 +37,9 @@ reliability: build ## thousands of connections and streams, signals, kills, memo
 
 bench: build ## prefill and decode speed beside this machine's limits
 	@build/orrery bench latency
+
+bench-peers: build ## speed, servers and perplexity beside llama.cpp (bench/peers/README.md says what it needs)
+	@bench/peers/compare.py $(PEERS)
 
 lint: ## format, static analysis, layers
 	@LINT_SINCE='$(LINT_SINCE)' tools/lint.sh

@@ -1,0 +1,104 @@
+"""Pairs of runs as ratios and fractions of limits, and tables of them."""
+import statistics
+
+from synthetic_gguf import matrix_flops
+from shapes import SHAPES, Shape
+from workload import DEPTH, MEASURES, PROMPT
+
+SERVED = {  # key -> name, and whether more is better
+    "ttft_p50": ("first token after, p50", False),
+    "ttft_p99": ("first token after, p99", False),
+    "itl_p99": ("between tokens, p99", False),
+    "tokens_per_s": ("tokens/s", True),
+    "seconds": ("seconds in all", False),
+}
+
+
+def prefill_flops(shape: Shape) -> float:
+    """Of the whole prompt: logits of the last token only; a token attends to half of the others on average."""
+    layers, logits = matrix_flops(shape)
+    attention = 4 * shape.layers * shape.heads * shape.head_dim * PROMPT / 2
+    return PROMPT * (layers + attention) + logits
+
+
+def fraction(entry: dict, measure: str, tokens_per_s: float, limits: dict) -> tuple[float, str] | None:
+    """Of what the machine could do just before, and what that is; None where no single limit applies."""
+    shape = next(s for s in SHAPES if s.name == entry["shape"])
+    if measure in ("decode", "deep"):
+        context = DEPTH if measure == "deep" else 0
+        read = entry["matrix_bytes"] + context * shape.kv_bytes_per_token()
+        return read * tokens_per_s / limits["read_bytes_per_s"], "read"
+    if measure == "prefill":
+        kind = "flops_bf16" if entry["format"] == "bf16" else "ops_int8"
+        if limits.get(kind) is None:
+            kind = "flops_f32"
+        return prefill_flops(shape) / PROMPT * tokens_per_s / limits[kind], kind.split("_")[1]
+    return None
+
+
+def spread(values: list[float], digits: int = 2) -> str:
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def fractions(entry: dict, measure: str, side: str) -> str:
+    found = [fraction(entry, measure, pair[side][measure], pair["limits"][side]) for pair in entry["pairs"]]
+    if found[0] is None:
+        return "–"
+    return f"{statistics.median(value for value, _ in found):.2f} {found[0][1]}"
+
+
+def speed_rows(entry: dict) -> list[str]:
+    rows = []
+    for measure, name in MEASURES.items():
+        ours = [pair["ours"][measure] for pair in entry["pairs"]]
+        theirs = [pair["theirs"][measure] for pair in entry["pairs"]]
+        flash = "" if entry["flash"][measure] else "\u00a0¹"
+        rows.append(f"| {entry['shape']} {entry['format']} | {name} "
+                    f"| {number(statistics.median(ours))} | {number(statistics.median(theirs))}{flash} "
+                    f"| {spread([o / t for o, t in zip(ours, theirs)])} "
+                    f"| {fractions(entry, measure, 'ours')} | {fractions(entry, measure, 'theirs')} |")
+    return rows
+
+
+def speed_table(entries: list[dict]) -> str:
+    reads = [limits["read_bytes_per_s"] / 1e9
+             for entry in entries for pair in entry["pairs"] for limits in pair["limits"].values()]
+    lines = ["| model | measure | ours, tokens/s | llama.cpp | ratio: median (range) | ours of the limit | theirs |",
+             "|---|---|---|---|---|---|---|"]
+    lines += [row for entry in entries for row in speed_rows(entry)]
+    lines += ["", "¹ faster without flash attention, so measured without; everything else of theirs with it.",
+              f"Read bandwidth during the runs: {min(reads):.0f}–{max(reads):.0f} GB/s."]
+    return "\n".join(lines)
+
+
+def served_table(entries: list[dict]) -> str:
+    lines = ["| load | measure | ours | llama-server | times as good: median (range) |", "|---|---|---|---|---|"]
+    for entry in entries:
+        for key, (name, more_is_better) in SERVED.items():
+            ours = [pair["ours"][key] for pair in entry["pairs"]]
+            theirs = [pair["theirs"][key] for pair in entry["pairs"]]
+            ratios = [o / t if more_is_better else t / o for o, t in zip(ours, theirs)]
+            unit = "" if key == "tokens_per_s" else " s"
+            lines.append(f"| {entry['model']}: {entry['load']} | {name} "
+                         f"| {statistics.median(ours):.3g}{unit} | {statistics.median(theirs):.3g}{unit} "
+                         f"| {spread(ratios, 1)} |")
+    return "\n".join(lines)
+
+
+def accuracy_table(entries: list[dict]) -> str:
+    lines = ["| file | tokens | perplexity, ours | llama.cpp | difference |", "|---|---|---|---|---|"]
+    lines += [f"| {one['model']} | {one['tokens']:,} | {one['ours']:.4f} | {one['theirs']:.4f} "
+              f"| {100 * (one['ours'] / one['theirs'] - 1):+.3f} % |" for one in entries]
+    return "\n".join(lines)
+
+
+def text_of(result: dict) -> str:
+    """Everything that was measured, as Markdown."""
+    parts = [f"{result['ours']} beside {result['peer']}\n{result['cpu']}, {result['threads']} threads"]
+    tables = {"speed": speed_table, "served": served_table, "accuracy": accuracy_table}
+    parts += [table(result[part]) for part, table in tables.items() if result[part]]
+    return "\n\n".join(parts)

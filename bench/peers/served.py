@@ -1,0 +1,112 @@
+"""The servers under the same requests, sent and timed by `orrery bench serve`."""
+import contextlib
+import dataclasses
+import json
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+
+from orrery import Orrery
+
+VOCAB = 20000  # prompts are ids below it
+LENGTH = 2048  # that a request may have; none has so many tokens
+START_TIMEOUT_S = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """Requests, as a trace of `orrery bench serve`; and how many of them the client has under way."""
+    name: str
+    suffix: str
+    lines: list[str]
+    at_once: int  # 0: as they arrive
+
+
+def arrivals(requests: int) -> Load:
+    """One request a second, 50 to 300 tokens in, 64 out."""
+    rng = random.Random(0)
+    lines = ["TIMESTAMP,ContextTokens,GeneratedTokens"]
+    lines += [f"2024-01-01 00:{i // 60:02}:{i % 60:02}.0000000,{rng.randint(50, 300)},64"
+              for i in range(requests)]
+    return Load(f"{requests} requests, one a second, 50-300 tokens in, 64 out", ".csv", lines, 0)
+
+
+def shared_prefix() -> Load:
+    """16 requests that begin with the same 1,024 tokens (two blocks of a trace), 4 at a time, 16 out."""
+    lines = [json.dumps({"timestamp": 0, "input_length": 1040, "output_length": 16,
+                         "hash_ids": [0, 1, 2 + i]}) for i in range(16)]
+    return Load("16 requests with one prefix of 1,024 tokens, 4 at a time, 16 out", ".jsonl", lines, 4)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def serving(command: list[str], url: str, log: pathlib.Path) -> Iterator[None]:
+    with log.open("w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        end = time.monotonic() + START_TIMEOUT_S
+        while not answers(url):
+            if process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{' '.join(command)} did not start:\n{log.read_text()[-2000:]}")
+            time.sleep(0.1)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+class Servers:
+    """Ours with its defaults; llama-server with a slot for each request that can be under way."""
+
+    def __init__(self, orrery: Orrery, peer_folder: pathlib.Path, work: pathlib.Path):
+        self.orrery, self.peer_folder, self.work = orrery, peer_folder, work
+
+    def our_command(self, model: pathlib.Path, port: int) -> list[str]:
+        return [str(self.orrery.program), "serve", str(model), "--port", str(port),
+                "--threads", str(self.orrery.threads), "--max-model-len", str(LENGTH)]
+
+    def peer_command(self, model: pathlib.Path, port: int, slots: int) -> list[str]:
+        return [str(self.peer_folder / "llama-server"), "-m", str(model), "--port", str(port),
+                "-t", str(self.orrery.threads), "-np", str(slots), "-c", str(slots * LENGTH),
+                "-fa", "on", "--no-webui"]
+
+    def load(self, side: str, model: pathlib.Path, load: Load, slots: int) -> dict[str, float]:
+        """Latencies in seconds, tokens per second, and how long everything took."""
+        trace = self.work / f"load{load.suffix}"
+        trace.write_text("\n".join(load.lines) + "\n")
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = (self.our_command(model, port) if side == "ours"
+                   else self.peer_command(model, port, slots))
+        name = ["--model", str(model)]
+        common = ["bench", "serve", "--url", url, *name, "--vocab-size", VOCAB]
+        with serving(command, url, self.work / f"{side}.log"):
+            self.orrery.json_of(*common, "--requests", 1, "--prompt-tokens", 32, "--output-tokens", 4,
+                                "--seed", 1)
+            found = self.orrery.json_of(*common, "--trace", trace, "--max-len", LENGTH,
+                                        "--requests", len(load.lines),
+                                        "--max-concurrency", load.at_once)
+        return {"ttft_p50": found["ttft_s"]["p50"], "ttft_p99": found["ttft_s"]["p99"],
+                "itl_p99": found["itl_s"]["p99"], "tokens_per_s": found["output_tokens_per_s"],
+                "seconds": found["seconds"]}
