@@ -1,4 +1,7 @@
-"""Perplexity of the same file on the same texts by both programs."""
+"""Perplexity of the same file on the same tokens by both programs.
+
+Ours tokenizes: llama.cpp ends the process at a character that a small vocabulary has no piece for.
+"""
 import math
 import pathlib
 
@@ -22,9 +25,6 @@ class Theirs:
         import llama_cpp
         self.llama = llama_cpp.Llama(str(path), n_ctx=512, n_batch=512, n_threads=threads,
                                      n_threads_batch=threads, logits_all=True, verbose=False)
-
-    def ids(self, text: str) -> list[int]:
-        return self.llama.tokenize(text.encode(), add_bos=True, special=False)
 
     def logprobs(self, ids: list[int]) -> list[float]:
         self.llama.reset()
@@ -51,8 +51,6 @@ def compare(orrery: Orrery, model: pathlib.Path, texts: list[pathlib.Path]) -> d
     for text in texts:
         for piece in pieces(text.read_text()):
             ids, ours = our_logprobs(orrery, model, piece)
-            if ids != theirs.ids(piece):
-                raise RuntimeError(f"{text.name}: the two tokenize {piece[:40]!r} differently")
             ours_all += ours
             theirs_all += theirs.logprobs(ids)
     return {"model": model.name, "tokens": len(ours_all), "ours": perplexity(ours_all),

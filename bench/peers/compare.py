@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+from collections.abc import Callable, Iterator
 
 import accuracy
 import report
@@ -34,7 +35,7 @@ def cpu_name() -> str:
            f"model {fields.get('model')})"
 
 
-def in_turns(pairs: int, ours, theirs):
+def in_turns(pairs: int, ours: Callable, theirs: Callable) -> Iterator[tuple]:
     """Results of both for each pair; who goes first alternates too."""
     for i in range(pairs):
         if i % 2 == 0:
@@ -84,28 +85,43 @@ class Comparison:
             lambda: servers.load("theirs", path, load))]
         return {"model": f"{name} {fmt}", "load": load.name, "pairs": pairs}
 
-    def accuracy(self) -> list[dict]:
-        folder = self.args.data / "models/tinystories-656k"
-        texts = [folder / "reference/perplexity_text.txt",
+    def accuracy_folder(self) -> pathlib.Path:
+        return self.args.data / "models/tinystories-656k"
+
+    def accuracy_files(self) -> list[pathlib.Path]:
+        files = sorted(self.accuracy_folder().glob("gguf/*.gguf"))
+        if not files:
+            say(f"no perplexities: no GGUF files in {self.accuracy_folder()}/gguf")
+        return files
+
+    def accuracy(self, path: pathlib.Path) -> dict:
+        texts = [self.accuracy_folder() / "reference/perplexity_text.txt",
                  *(self.args.data / "text/en" / name for name in ("tinystories_sample.txt",
                                                                   "wikitext-2-valid.txt"))]
-        files = sorted(folder.glob("gguf/*.gguf"))
-        if not files:
-            say(f"no perplexities: no GGUF files in {folder}/gguf")
-        return [accuracy.compare(self.orrery, path, texts) for path in files]
+        say(f"perplexity: {path.name}")
+        return accuracy.compare(self.orrery, path, texts)
 
     def run(self) -> dict:
         args = self.args
         result = {"ours": self.orrery.describe(), "peer": self.peer.name, "cpu": cpu_name(),
                   "threads": args.threads, "speed": [], "served": [], "accuracy": []}
-        if "speed" in args.part:
-            result["speed"] = [self.speed(shape, fmt) for shape in SHAPES if shape.name in args.shape
-                               for fmt in shape.formats if fmt in args.format]
-        if "served" in args.part and args.peer_bin:
-            result["served"] = [self.served(load) for load in (served.arrivals(32), served.shared_prefix())]
-        if "accuracy" in args.part:
-            result["accuracy"] = self.accuracy()
+        for part, entry in self.entries():
+            result[part].append(entry)
+            if args.json:  # at once: an interrupted run has shown something too
+                args.json.write_text(json.dumps(result, indent=1) + "\n")
         return result
+
+    def entries(self) -> Iterator[tuple[str, dict]]:
+        args = self.args
+        if "speed" in args.part:
+            chosen = [(shape, fmt) for shape in SHAPES if shape.name in args.shape
+                      for fmt in shape.formats if fmt in args.format]
+            yield from (("speed", self.speed(shape, fmt)) for shape, fmt in chosen)
+        if "served" in args.part and args.peer_bin:
+            loads = (served.arrivals(32), served.shared_prefix())
+            yield from (("served", self.served(load)) for load in loads)
+        if "accuracy" in args.part:
+            yield from (("accuracy", self.accuracy(path)) for path in self.accuracy_files())
 
 
 def say(text: str) -> None:
@@ -161,8 +177,6 @@ def main() -> None:
         show(args.show)
         return
     result = Comparison(args).run()
-    if args.json:
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
     print("\n" + report.text_of(result))
 
 

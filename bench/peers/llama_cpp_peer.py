@@ -7,11 +7,12 @@ import sys
 from shapes import Shape
 from workload import BATCH, BATCH_PROMPT, BATCH_TOKENS, DEPTH, MEASURES, PROMPT
 
+LONG = ("deep", "prefill")  # measures in which attention is more than a trifle
 FILE_TYPES = {"q8_0": "Q8_0", "q4_0": "Q4_0", "q4_k_m": "Q4_K_M"}
 
 
 class Choosing:
-    """A peer measured with flash attention and without; each measure keeps what is faster for it.
+    """A peer whose measures of long contexts keep flash attention on or off, whichever is faster.
 
     The rounds by which it chooses also warm it up.
     """
@@ -25,8 +26,8 @@ class Choosing:
 
     def choose(self) -> None:
         for measure in MEASURES:
-            with_flash, without = (self.run(measure, flash, 1) for flash in (True, False))
-            self.flash[measure] = with_flash >= without
+            with_flash = self.run(measure, True, 1)
+            self.flash[measure] = measure not in LONG or with_flash >= self.run(measure, False, 1)
 
     def measure(self) -> dict[str, float]:
         return {measure: self.run(measure, self.flash[measure], self.shape.rounds) for measure in MEASURES}
@@ -75,7 +76,9 @@ class Binding:
 
     def __init__(self, threads: int):
         import llama_cpp  # is not needed where programs are given
+        from llama_worker import be_quiet
         self.llama_cpp, self.threads = llama_cpp, threads
+        be_quiet()
         self.name = f"llama-cpp-python {llama_cpp.__version__}"
 
     def open(self, shape: Shape, path: pathlib.Path) -> BoundModel:

@@ -124,8 +124,12 @@ def say_nothing(_level, _text, _data):
     pass
 
 
-def main() -> None:
+def be_quiet() -> None:
     llama_cpp.llama_log_set(say_nothing, ctypes.c_void_p(0))
+
+
+def main() -> None:
+    be_quiet()
     worker = Worker(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
     print(json.dumps({"system": llama_cpp.llama_print_system_info().decode()}), flush=True)
     for line in sys.stdin:
