@@ -14,17 +14,21 @@ from collections.abc import Iterator
 from orrery import Orrery
 
 VOCAB = 20000  # prompts are ids below it
-LENGTH = 2048  # that a request may have; none has so many tokens
 START_TIMEOUT_S = 120
 
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """Requests, as a trace of `orrery bench serve`; and how many of them the client has under way."""
+    """Requests, as a trace of `orrery bench serve`."""
     name: str
-    suffix: str
+    suffix: str  # of the trace's file
     lines: list[str]
-    at_once: int  # 0: as they arrive
+    requests: int
+    at_once: int  # the client has so many under way; 0: as they arrive
+    length: int  # that a request may have, in tokens
+
+    def slots(self) -> int:
+        return self.at_once or self.requests
 
 
 def arrivals(requests: int) -> Load:
@@ -33,14 +37,14 @@ def arrivals(requests: int) -> Load:
     lines = ["TIMESTAMP,ContextTokens,GeneratedTokens"]
     lines += [f"2024-01-01 00:{i // 60:02}:{i % 60:02}.0000000,{rng.randint(50, 300)},64"
               for i in range(requests)]
-    return Load(f"{requests} requests, one a second, 50-300 tokens in, 64 out", ".csv", lines, 0)
+    return Load(f"{requests} requests, one a second, 50-300 tokens in, 64 out", ".csv", lines, requests, 0, 512)
 
 
 def shared_prefix() -> Load:
     """16 requests that begin with the same 1,024 tokens (two blocks of a trace), 4 at a time, 16 out."""
     lines = [json.dumps({"timestamp": 0, "input_length": 1040, "output_length": 16,
                          "hash_ids": [0, 1, 2 + i]}) for i in range(16)]
-    return Load("16 requests with one prefix of 1,024 tokens, 4 at a time, 16 out", ".jsonl", lines, 4)
+    return Load("16 requests with one prefix of 1,024 tokens, 4 at a time, 16 out", ".jsonl", lines, 16, 4, 2048)
 
 
 def free_port() -> int:
@@ -82,31 +86,28 @@ class Servers:
     def __init__(self, orrery: Orrery, peer_folder: pathlib.Path, work: pathlib.Path):
         self.orrery, self.peer_folder, self.work = orrery, peer_folder, work
 
-    def our_command(self, model: pathlib.Path, port: int) -> list[str]:
+    def our_command(self, model: pathlib.Path, port: int, load: Load) -> list[str]:
         return [str(self.orrery.program), "serve", str(model), "--port", str(port),
-                "--threads", str(self.orrery.threads), "--max-model-len", str(LENGTH)]
+                "--threads", str(self.orrery.threads), "--max-model-len", str(load.length)]
 
-    def peer_command(self, model: pathlib.Path, port: int, slots: int) -> list[str]:
+    def peer_command(self, model: pathlib.Path, port: int, load: Load) -> list[str]:
         return [str(self.peer_folder / "llama-server"), "-m", str(model), "--port", str(port),
-                "-t", str(self.orrery.threads), "-np", str(slots), "-c", str(slots * LENGTH),
+                "-t", str(self.orrery.threads), "-np", str(load.slots()), "-c", str(load.slots() * load.length),
                 "-fa", "on", "--no-webui"]
 
-    def load(self, side: str, model: pathlib.Path, load: Load, slots: int) -> dict[str, float]:
+    def load(self, side: str, model: pathlib.Path, load: Load) -> dict[str, float]:
         """Latencies in seconds, tokens per second, and how long everything took."""
         trace = self.work / f"load{load.suffix}"
         trace.write_text("\n".join(load.lines) + "\n")
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        command = (self.our_command(model, port) if side == "ours"
-                   else self.peer_command(model, port, slots))
-        name = ["--model", str(model)]
-        common = ["bench", "serve", "--url", url, *name, "--vocab-size", VOCAB]
+        command = (self.our_command if side == "ours" else self.peer_command)(model, port, load)
+        common = ["bench", "serve", "--url", url, "--model", model, "--vocab-size", VOCAB]
         with serving(command, url, self.work / f"{side}.log"):
             self.orrery.json_of(*common, "--requests", 1, "--prompt-tokens", 32, "--output-tokens", 4,
                                 "--seed", 1)
-            found = self.orrery.json_of(*common, "--trace", trace, "--max-len", LENGTH,
-                                        "--requests", len(load.lines),
-                                        "--max-concurrency", load.at_once)
+            found = self.orrery.json_of(*common, "--trace", trace, "--max-len", load.length,
+                                        "--requests", load.requests, "--max-concurrency", load.at_once)
         return {"ttft_p50": found["ttft_s"]["p50"], "ttft_p99": found["ttft_s"]["p99"],
                 "itl_p99": found["itl_s"]["p99"], "tokens_per_s": found["output_tokens_per_s"],
                 "seconds": found["seconds"]}
