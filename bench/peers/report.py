@@ -21,19 +21,18 @@ def prefill_flops(shape: Shape) -> float:
     return PROMPT * (layers + attention) + logits
 
 
-def fraction(entry: dict, measure: str, tokens_per_s: float, limits: dict) -> tuple[float, str] | None:
-    """Of what the machine could do just before, and what that is; None where no single limit applies."""
+def fraction(entry: dict, measure: str, tokens_per_s: float, limits: dict) -> tuple[float, str]:
+    """Of what the machine could do just before, and what that is: reading, or the products of the format."""
     shape = next(s for s in SHAPES if s.name == entry["shape"])
     if measure in ("decode", "deep"):
         context = DEPTH if measure == "deep" else 0
         read = entry["matrix_bytes"] + context * shape.kv_bytes_per_token()
         return read * tokens_per_s / limits["read_bytes_per_s"], "read"
-    if measure == "prefill":
-        kind = "flops_bf16" if entry["format"] == "bf16" else "ops_int8"
-        if limits.get(kind) is None:
-            kind = "flops_f32"
-        return prefill_flops(shape) / PROMPT * tokens_per_s / limits[kind], kind.split("_")[1]
-    return None
+    kind = "flops_bf16" if entry["format"] == "bf16" else "ops_int8"
+    if limits.get(kind) is None:
+        kind = "flops_f32"
+    flops = prefill_flops(shape) / PROMPT if measure == "prefill" else sum(matrix_flops(shape))
+    return flops * tokens_per_s / limits[kind], kind.split("_")[1]
 
 
 def spread(values: list[float], digits: int = 2) -> str:
@@ -46,8 +45,6 @@ def number(value: float) -> str:
 
 def fractions(entry: dict, measure: str, side: str) -> str:
     found = [fraction(entry, measure, pair[side][measure], pair["limits"][side]) for pair in entry["pairs"]]
-    if found[0] is None:
-        return "–"
     return f"{statistics.median(value for value, _ in found):.2f} {found[0][1]}"
 
 
