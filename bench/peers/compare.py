@@ -2,7 +2,7 @@
 """Orrery beside llama.cpp on the same files, in alternating runs; prints ratios.
 
     compare.py                       everything, about half an hour
-    compare.py --quick               one small model and its perplexity, about three minutes
+    compare.py --quick               two small models in q8_0, and perplexity, in a few minutes
     compare.py --show A.json B.json  the tables of earlier runs together
 
 Needs numpy, gguf and llama-cpp-python (README.md beside this file). With --peer-bin the servers are compared too.
@@ -157,12 +157,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--shape", action="append", choices=names, help="only this; may be repeated")
     parser.add_argument("--format", action="append", choices=("bf16", "q8_0", "q4_0", "q4_k_m"),
                         help="only this; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="qwen3-0.6b q8_0 and llama-15m q8_0, perplexity")
+    parser.add_argument("--quick", action="store_true", help="two pairs of qwen3-0.6b q8_0 and llama-15m q8_0, perplexity")
     parser.add_argument("--json", type=folder, metavar="FILE", help="write what was measured")
     parser.add_argument("--show", type=folder, nargs="+", metavar="FILE", help="print files of --json, run nothing")
     args = parser.parse_args()
     if args.quick:
         args.shape, args.format, args.part = ["qwen3-0.6b", "llama-15m"], ["q8_0"], ["speed", "accuracy"]
+        args.pairs = min(args.pairs, 2)
     args.part = args.part or list(PARTS)
     args.shape = args.shape or names
     args.format = args.format or ["bf16", "q8_0", "q4_0", "q4_k_m"]
