@@ -16,15 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from model import Config, Llama
 from muon import Muon
 
 # Share of rows by stream: while the rate stays, and when it has fallen to zero.
-MIXTURE = {"fairy": (0.40, 0.36), "novels": (0.08, 0.00), "tales": (0.08, 0.12),
-           "persona": (0.24, 0.27), "roleplay": (0.04, 0.02), "chatterbot": (0.03, 0.03),
-           "handwritten": (0.13, 0.20)}
+MIXTURE = {"fairy": (0.24, 0.16), "novels": (0.05, 0.00), "tales": (0.02, 0.03),
+           "stories": (0.32, 0.37), "persona": (0.12, 0.13), "roleplay": (0.01, 0.01),
+           "chatterbot": (0.02, 0.02), "handwritten": (0.22, 0.28)}
 ROWS, CONTEXT = 8, 512
 MUON_LR, ADAM_LR = 0.018, 0.003
 WARMUP_STEPS, STABLE_PART = 40, 0.6
@@ -79,9 +80,9 @@ def held_out_loss(model: Llama, work: Path, max_rows: int = 16) -> dict[str, flo
 
 
 class Trainer:
-    def __init__(self, work: Path, num_steps: int) -> None:
+    def __init__(self, work: Path, num_steps: int, minutes: float = float("inf")) -> None:
         torch.manual_seed(0)
-        self.work, self.num_steps = work, num_steps
+        self.work, self.num_steps, self.minutes = work, num_steps, minutes
         self.model = Llama(Config())
         matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         rest = [p for n, p in self.model.named_parameters() if p.ndim == 1 or "embed" in n]
@@ -90,13 +91,17 @@ class Trainer:
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.step, self.tokens, self.elapsed_s = 0, 0, 0.0
 
+    def progress(self) -> float:
+        return max(self.step / self.num_steps, self.elapsed_s / 60 / self.minutes)
+
     def decay(self) -> float:
-        return min(1.0, max(0.0, (self.step / self.num_steps - STABLE_PART) / (1 - STABLE_PART)))
+        return min(1.0, max(0.0, (self.progress() - STABLE_PART) / (1 - STABLE_PART)))
 
     def train_step(self, data: Mixture) -> float:
         decay = self.decay()
         rate = min(1.0, (self.step + 1) / WARMUP_STEPS) * (1 - decay)
-        loss = self.model(*data.batch(decay))
+        with torch.autocast("cpu", dtype=torch.bfloat16):  # products only; weights and loss stay float32
+            loss = self.model(*data.batch(decay))
         loss.backward()
         for optimizer, lr in zip(self.optimizers, (MUON_LR, ADAM_LR)):
             for group in optimizer.param_groups:
@@ -116,6 +121,12 @@ class Trainer:
         torch.save(state, self.work / "last.pt.tmp")
         (self.work / "last.pt.tmp").replace(self.work / "last.pt")
 
+    def start_from(self, folder: Path) -> None:
+        """The weights of a checkpoint folder, with fresh optimiser states."""
+        weights = {k: v.float() for k, v in load_file(folder / "model.safetensors").items()}
+        self.model.load_state_dict(weights)
+        self.average = {k: v.clone() for k, v in weights.items()}
+
     def load(self) -> None:
         state = torch.load(self.work / "last.pt")
         self.model.load_state_dict(state["model"])
@@ -128,7 +139,7 @@ class Trainer:
     def run(self, save_every_s: float) -> None:
         data, last = Mixture(self.work, seed=self.step), time.monotonic()
         saved_s, losses = self.elapsed_s, []
-        while self.step < self.num_steps:
+        while self.progress() < 1:
             losses.append(self.train_step(data))
             now = time.monotonic()
             self.elapsed_s, last = self.elapsed_s + now - last, now
@@ -147,15 +158,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/demo_model"))
     parser.add_argument("--steps", type=int, default=4000, help="in all, resumes included")
+    parser.add_argument("--minutes", type=float, default=float("inf"),
+                        help="end by this wall-clock time, pauses of the machine's other work included")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save-every", type=float, default=180, help="seconds")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--start-from", type=Path, help="folder of a checkpoint of this shape")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
-    trainer = Trainer(args.work, args.steps)
+    trainer = Trainer(args.work, args.steps, args.minutes)
     if args.resume:
         trainer.load()
+    elif args.start_from:
+        trainer.start_from(args.start_from)
     trainer.run(args.save_every)
 
 
