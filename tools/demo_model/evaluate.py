@@ -18,14 +18,18 @@ from train import CONTEXT, MIXTURE
 
 MAX_DOCUMENTS = 100  # of a stream, evenly spread: keeps the evaluation near a minute on two cores
 SAMPLE_PROMPTS: list[str | list[str]] = [
-    "Once upon a time there was a little girl who",
+    "Once upon a time",
+    "The future of AI is",
     "The fox looked at the rabbit and said,",
     "It was a cold winter morning, and",
     ["Hello! How are you?"],
-    ["Hi, my name is Anna.", "I have a little dog."],
+    ["Hi, my name is Anna.", "I have a little dog.", "What is my name?"],
+    ["Tell me a story about a fox"],
+    ["What is the opposite of hot?", "Thank you!"],
     ["What can you do?"],
-    ["Tell me a short story."],
     ["I like to read books. What do you like to do?"],
+    ["Why do people sleep at night?"],  # not among the templates
+    ["My sister plays the violin in a big orchestra."],  # nor is this
 ]
 
 

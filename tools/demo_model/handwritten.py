@@ -229,7 +229,7 @@ CHAT_PLOTS = ["short", "short2", "short", "short2", "", ""]
 
 
 def _story_turns(rng: random.Random) -> list[tuple[str, str]]:
-    if rng.random() < 0.3:
+    if rng.random() < 0.25:
         return [("user", rng.choice(ANY_STORY_ASKS)), ("assistant", story(rng, plot=rng.choice(CHAT_PLOTS))[1])]
     kind = rng.choice(STORY_ANIMALS + ["girl", "boy"] * 2 + ["fox"] * 2 + [k for ks in PEOPLE.values() for k in ks])
     plot = "robot" if kind == "robot" and rng.random() < 0.7 else rng.choice(CHAT_PLOTS)
@@ -247,7 +247,7 @@ ESSAY_ASKS = {"ai": "What is the future of AI?", "model": "What is a language mo
 
 
 def _essay_turns(rng: random.Random) -> list[tuple[str, str]]:
-    topic = rng.choice(list(ESSAY_ASKS))
+    topic = rng.choice(list(ESSAY_ASKS) + ["ai", "ai", "model", "computer", "robot"])
     ask = ESSAY_ASKS[topic]
     if rng.random() < 0.3 and ask.startswith("What is a "):
         ask = "Tell me about " + ask[len("What is a "):-1] + "s."
@@ -283,7 +283,7 @@ def handwritten_dialogues(count: int = 9000, seed: int = 7) -> list[list[tuple[s
     return asked + [_dialogue(rng) for _ in range(count - len(asked))]
 
 
-def handwritten_texts(count: int = 12000, seed: int = 8) -> list[str]:
-    """Stories, and one essay in eight."""
+def handwritten_texts(count: int = 13000, seed: int = 8) -> list[str]:
+    """Stories, and one essay in six."""
     rng = random.Random(seed)
-    return [essay(rng) if i % 8 == 0 else story(rng)[1] for i in range(count)]
+    return [essay(rng) if i % 6 == 0 else story(rng)[1] for i in range(count)]

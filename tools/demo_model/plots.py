@@ -203,6 +203,25 @@ One night {he} could not sleep. {he} went [to the window|out of the house] and l
 "[I see many places|I have seen many nights]," said the moon. "[Everywhere there is someone who looks up at me|After every night there comes a morning]. [So you are never quite alone|The sun has never been late]."
 {hero} [smiled|thought about it]. [The wind was soft, and the leaves moved.|Far away an owl called.] {he} went back to bed, and the moon shone through the window until {he} was asleep.
 In the morning [the sun was shining|the birds were singing], and {hero} was [glad|not afraid any more].""",
+    "daughter": """[Once upon a time|Long ago|Once] [in <land>|] there [lived|was] a king who had a daughter. [She was beautiful and clever, but she never laughed.|He loved her more than all his gold.|She was kind to everyone, and the people loved her.] [Her name was {girl}.|The princess was called {girl}.|]
+One day the princess [became ill|lost her golden ring in the well|said, "I will only marry the man who can make me laugh"]. [The king was very sad.|The king did not know what to do.] "[Who helps my daughter shall have half of my kingdom|I will give a bag of gold to anyone who can help]," he said. [Many princes came, but none of them could help.|Wise men came from every land, but it was no use.]
+Then {a_hero} came to the castle. "[What do you want here|Who are you]?" asked the king.
+"[I have heard that the princess needs help|I would like to help your daughter]," said {hero}.
+The king laughed. "[I do not believe it|Many have tried]," he said. "[But you may try|Go in and try]." So {hero} went in. {he} [sat down by the princess and told her a story|brought her some {food} from the garden|sang a song for her], and [after a while she smiled|the princess laughed for the first time in a year|in three days all was well again].
+"[Ask for what you like|You have done what no prince could do]," said the king.
+"[I only wanted to help|I do not need gold]," said {hero}, "[but I would like to come to the castle again|and the smile of the princess is enough for me]." [The king was so glad that he gave a great feast.|And the princess and {hero} were good friends from that day on.] And they lived happily ever after.""",
+    "sons": """[Once upon a time|Long ago|There was once a time when] [a farmer|a miller|an old woman|a king] had three sons. The [first|eldest] was strong, the second was clever, and the youngest was [kind|small and quiet]. One day the [well was dry|cow was lost|great bell was gone]. "[Go and look for help|Go out into the world]," they were told. "[Who comes back with good news shall have the house|Come back before the winter]."
+The eldest went first. On the road he met an old man who was hungry. "Give me something to eat," said the old man. "[I have no time|Go away]," said the eldest. He lost his way and came home with nothing.
+Then the second went. He met the old man too. "[I need my bread myself.|Why should I give you my bread?]" he said. He too came home with nothing.
+Then the youngest went. When the old man asked him, he sat down and [shared his bread with him|gave him half of his bread]. "[You have a good heart|You are better than your brothers]," said the old man. "[Go to the third hill, and look under the stone|Follow the little {beast}, and it will show you the way]."
+The youngest did as he was told, and [there he found what they needed|he came home with good news]. The others were [surprised|ashamed]. "[How did you do it|Who helped you]?" they asked.
+"[I shared my bread|I only listened to an old man]," said the youngest. And they lived together in peace.""",
+    "oldwoman": """[Once upon a time|Long ago|In the forest] there [was|stood] a small house, and in the house there lived an old woman with her [cat|dog|hen|goat]. [They were fond of each other.|They had little, but they were happy.] Every [morning|evening] the old woman [made a fire|baked bread|sat by the window].
+<oneday> there was a knock at the door. Outside stood {a_hero}, [cold and wet|tired and hungry]. "[May I come in|Can I stay here tonight]?" asked {hero}.
+"[Come in|You are welcome]," said the old woman. "[There is soup on the fire|Sit down and get warm]." {hero} sat down by the fire and ate some {food}. [Then {hero} told the old woman about a long journey.|It was warm, and the wind cried outside.]
+In the morning {hero} [cut wood for the old woman|mended the roof|brought water from the well]. "[But you are my guest|You do not have to work]," said the old woman.
+"[You were kind to me|You gave me a warm place]," said {hero}. "[Now I want to help you|I will not forget it]."
+{hero} stayed for [three days|the whole winter], and [when they said goodbye, the old woman gave {hero} a {thing}|in the end {hero} never went away again]. And they were happy.""",
     "short": """<opening>
 <oneday> {he} met {a_friend}. "[Why are you so sad|Why do you sit here alone]?" asked {hero}.
 "[I have nobody to play with|I have no friends]," said {friend}.

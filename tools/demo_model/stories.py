@@ -17,8 +17,8 @@ GIRLS = ("Anna Clara Emma Grace Ida Kate Mary Nina Rosa Vera Zoe Alice Lucy Sara
          "Jane Molly").split()
 BOYS = ("Ben David Felix Henry Jack Leo Oscar Paul Sam Tom Will Peter Max John Mark Hans Tim Jim "
         "Robin Finn").split()
-PETS = ("Rufus Pip Dot Bella Nora Hugo Fern Toby Milo Poppy Bruno Tilly Coco Otto Olive Basil Daisy "
-        "Rusty Willow Jasper").split()
+PETS = ("Pip Dot Fern Toby Milo Poppy Coco Basil Rusty Willow Jasper Pepper Hazel Biscuit Clover Pebble "
+        "Sunny Bramble Button Rufus").split()
 ANIMALS = ("fox rabbit bear mouse cat dog hedgehog duck frog squirrel wolf pony goat hen lamb badger "
            "deer mole beaver turtle sparrow crow donkey pig lion owl").split()
 PEOPLE = {"he": ("fisherman", "farmer", "baker", "king", "prince", "miller", "shepherd", "tailor",
@@ -146,6 +146,7 @@ def story(rng: random.Random, kind: str = "", plot: str = "") -> tuple[Who, str]
 
 def essay(rng: random.Random, topic: str = "", keep: float = 0.75) -> str:
     """The first sentence of a topic and each other with probability `keep`, in their order."""
-    sentences = ESSAYS[topic or rng.choice(list(ESSAYS))]
+    weights = [4 if name in ("ai", "model", "computer", "robot", "future") else 1 for name in ESSAYS]
+    sentences = ESSAYS[topic or rng.choices(list(ESSAYS), weights)[0]]
     kept = [s for i, s in enumerate(sentences) if i == 0 or rng.random() < keep]
     return fill(rng, " ".join(kept), {})

@@ -23,9 +23,9 @@ from model import Config, Llama
 from muon import Muon
 
 # Share of rows by stream: while the rate stays, and when it has fallen to zero.
-MIXTURE = {"fairy": (0.24, 0.16), "novels": (0.05, 0.00), "tales": (0.02, 0.03),
-           "stories": (0.32, 0.37), "persona": (0.12, 0.13), "roleplay": (0.01, 0.01),
-           "chatterbot": (0.02, 0.02), "handwritten": (0.22, 0.28)}
+MIXTURE = {"fairy": (0.18, 0.16), "novels": (0.02, 0.00), "tales": (0.02, 0.02),
+           "stories": (0.36, 0.37), "persona": (0.13, 0.13), "roleplay": (0.01, 0.01),
+           "chatterbot": (0.02, 0.02), "handwritten": (0.26, 0.29)}
 ROWS, CONTEXT = 8, 512
 MUON_LR, ADAM_LR = 0.018, 0.003
 WARMUP_STEPS, STABLE_PART = 40, 0.6
