@@ -63,7 +63,7 @@ std::vector<Flag> ServeOptions::flags() {
        },
        {"on", "ids", "off"}},
       {"--live-switches", 0, "",
-       "who watches may switch techniques off (default: at loopback, no keys)",
+       "who watches may switch techniques off (default: loopback, no keys)",
        [this](std::string_view) -> Status {
          live_switches = true;
          return {};
