@@ -14,7 +14,7 @@ build: ## leave the program in build/orrery
 
 demo: build ## install what is missing, build, generate text from the embedded model
 	@echo "== build/orrery run demo -p '$(PROMPT)' --temperature 0.7 --top-k 40 --seed 1"
-	@build/orrery run demo -p '$(PROMPT)' --max-tokens 120 --temperature 0.7 --top-k 40 --seed 1
+	@build/orrery run demo -p '$(PROMPT)' --max-tokens 256 --temperature 0.7 --top-k 40 --seed 1
 	@echo "== make serve opens it to clients, with a page that shows it at work"
 
 # A small engine, so that a page full of requests comes to its limits.
