@@ -17,7 +17,8 @@ void* operator new(size_t size_bytes) {
   if (void* memory = std::malloc(size_bytes == 0 ? 1 : size_bytes)) return memory;
   throw std::bad_alloc();
 }
-// Also the one that std::stable_sort takes its buffer from: what operator delete frees must come from malloc.
+// Also the one that std::stable_sort takes its buffer from: what operator delete frees must come
+// from malloc.
 void* operator new(size_t size_bytes, const std::nothrow_t&) noexcept {
   num_allocations.fetch_add(1, std::memory_order_relaxed);
   return std::malloc(size_bytes == 0 ? 1 : size_bytes);
