@@ -15,10 +15,9 @@ import zlib
 
 from server import Server
 
-STORY = ("You are a patient teller of old tales. You speak plainly, you never hurry, and you end each tale with a word of "
-         "comfort to whoever listens by the fire tonight. Now tell me: ")
-QUESTIONS = ["who is the king?", "where is the fox?", "what did the wolf say?", "why does the sun rise?",
-             "when comes the winter?"]
+STORY = ("Once upon a time, in a village by the sea, there lived an old fisherman. He had many friends, and every evening they "
+         "sat by the fire. The wind blew, and the rain fell on the roof. One evening the fisherman told them about a ")
+HEROES = ["king", "fox", "farmer", "robot", "dragon"]
 LONG = ("In the forest there stood a small house, and in the house there lived an old woman with her cat, her hen and "
         "her three sons, who were all fond of each other. ")
 
@@ -26,7 +25,7 @@ LONG = ("In the forest there stood a small house, and in the house there lived a
 def send(server, prompt, max_tokens, wait=0.0, **more):
     def run():
         time.sleep(wait)
-        server.complete(prompt, max_tokens, **{"temperature": 0.8, "top_p": 0.95, "seed": 7, **more})
+        server.complete(prompt, max_tokens, **{"temperature": 0.7, "top_p": 0.95, "seed": 7, **more})
     thread = threading.Thread(target=run)
     thread.start()
     return thread
@@ -44,12 +43,13 @@ def chapters_of(server):
 
     chapter("one", lambda: [send(server, "The future of AI is", 18, top_k=12, seed=4)])
     chapter("words", lambda: [send(server, "你好，世界 🪐", 8, temperature=0)])
-    chapter("many", lambda: [send(server, f"Tale {k}. Once upon a time, in land number {k}, there lived a king who had a "
-                                          "daughter", 26 + (k * 7) % 17, k * 0.004, ignore_eos=True) for k in range(1, 15)])
-    chapter("shared", lambda: [send(server, STORY + q, 26, 0.03 * (k > 0) + 0.006 * k, seed=k + 1,
-                                          ignore_eos=True) for k, q in enumerate(QUESTIONS)])
-    chapter("long", lambda: [send(server, f"Tell me, {q}", 32, k * 0.006, ignore_eos=True)
-                             for k, q in enumerate(QUESTIONS)] + [send(server, LONG * 8, 8, 0.05)])
+    chapter("many", lambda: [send(server, f"Once upon a time, in land number {k}, there lived a {HEROES[k % len(HEROES)]} who "
+                                          "wanted to see the sea. One day", 26 + (k * 7) % 17, k * 0.002, seed=k,
+                                  ignore_eos=True) for k in range(1, 15)])
+    chapter("shared", lambda: [send(server, STORY + hero, 26, 0.015 * (k > 0) + 0.003 * k, seed=k + 1,
+                                          ignore_eos=True) for k, hero in enumerate(HEROES)])
+    chapter("long", lambda: [send(server, f"Once upon a time a {hero} lived near the forest.", 32, k * 0.003, seed=k + 1,
+                                  ignore_eos=True) for k, hero in enumerate(HEROES)] + [send(server, LONG * 8, 8, 0.025)])
     return chapters
 
 

@@ -3,8 +3,8 @@
 import { say } from './words.js';
 import { el } from './loop.js';
 
-const STORY = 'You are a patient teller of old tales. You speak plainly, you never hurry, and you end each tale with a word of comfort to whoever listens by the fire tonight. Now tell me: ';
-const QUESTIONS = ['who is the king?', 'where is the fox?', 'what did the wolf say?', 'why does the sun rise?', 'when comes the winter?', 'how old is the sea?'];
+const STORY = 'Once upon a time, in a village by the sea, there lived an old fisherman. He had many friends, and every evening they sat by the fire. The wind blew, and the rain fell on the roof. One evening the fisherman told them about a ';
+const HEROES = ['king', 'fox', 'farmer', 'robot', 'dragon', 'duck'];
 const FILLER = 'In the forest there stood a small house, and in the house there lived an old woman with her cat, her hen and her three sons. ';
 
 const ICONS = {
@@ -27,7 +27,7 @@ export class Rail {
     document.getElementById('prompt-form').addEventListener('submit', (e) => {
       e.preventDefault();
       const text = document.getElementById('prompt').value;
-      if (text) this.send([{ prompt: text, max_tokens: 64, temperature: 0.8, top_k: 40, top_p: 0.95 }]);
+      if (text) this.send([{ prompt: text, max_tokens: 64, temperature: 0.7, top_k: 40, top_p: 0.95 }]);
     });
     const scenes = document.getElementById('scenes');
     for (const name of Object.keys(ICONS)) {
@@ -58,10 +58,10 @@ export class Rail {
   requestsOf(name) {
     const { numBlocks, blockSize, maxModelLen } = this.settings;
     const room = maxModelLen || 512;
-    if (name === 'sceneOne') return [{ prompt: 'The future of AI is', max_tokens: 32, temperature: 0.8, top_p: 0.95, top_k: 12 }];
+    if (name === 'sceneOne') return [{ prompt: 'The future of AI is', max_tokens: 32, temperature: 0.7, top_p: 0.95, top_k: 12 }];
     if (name === 'sceneShared') {
-      const like = { max_tokens: 40, temperature: 0.9, top_p: 0.9 };
-      const prompts = QUESTIONS.map((q) => STORY + q);
+      const like = { max_tokens: 40, temperature: 0.7, top_p: 0.9 };
+      const prompts = HEROES.map((h) => STORY + h);
       return [{ ...like, prompt: prompts.slice(0, 1) }, { ...like, prompt: prompts.slice(1, 4), wait: 60 }, { ...like, prompt: prompts.slice(4), wait: 120 }];
     }
     if (name === 'sceneMany') {
@@ -69,14 +69,14 @@ export class Rail {
       const slots = numBlocks * blockSize;
       const each = Math.max(64, Math.min(room - 48, Math.ceil((1.3 * slots) / 320)));
       const count = Math.max(8, Math.min(320, Math.ceil((1.3 * slots) / (each + 30))));
-      const prompts = Array.from({ length: count }, (_, k) => `Tale ${k + 1}. Once upon a time, in land number ${k + 1}, there lived a king who had a daughter`);
-      return [{ prompt: prompts, max_tokens: each, temperature: 1, top_p: 0.95, ignore_eos: true }];
+      const prompts = Array.from({ length: count }, (_, k) => `Once upon a time, in land number ${k + 1}, there lived a ${HEROES[k % HEROES.length]} who wanted to see the sea. One day`);
+      return [{ prompt: prompts, max_tokens: each, temperature: 0.7, top_p: 0.95, ignore_eos: true }];
     }
     const long = FILLER.repeat(40).slice(0, Math.floor(room * 2.4));
     return [
-      { prompt: QUESTIONS.slice(0, 3).map((q) => `Tell me, ${q}`), max_tokens: 96, temperature: 0.9, top_p: 0.95, ignore_eos: true },
-      { prompt: QUESTIONS.slice(3).map((q) => `Tell me, ${q}`), max_tokens: 96, temperature: 0.9, top_p: 0.95, ignore_eos: true, wait: 25 },
-      { prompt: long, max_tokens: 24, temperature: 0.9, wait: 70 },
+      { prompt: HEROES.slice(0, 3).map((h) => `Once upon a time a ${h} lived near the forest.`), max_tokens: 96, temperature: 0.7, top_p: 0.95, ignore_eos: true },
+      { prompt: HEROES.slice(3).map((h) => `Once upon a time a ${h} lived near the forest.`), max_tokens: 96, temperature: 0.7, top_p: 0.95, ignore_eos: true, wait: 25 },
+      { prompt: long, max_tokens: 24, temperature: 0.7, wait: 70 },
     ];
   }
 
