@@ -71,14 +71,13 @@ void EngineThread::abort(uint32_t sequence, FinishReason reason) {
 
 void EngineThread::set_techniques(const Techniques& techniques, std::chrono::milliseconds patience,
                                   std::function<void(const Status&)> done) {
-  bool refused = false;
-  {
-    const std::lock_guard lock(mutex_);
-    refused = stop_ || change_;
-    if (!refused)
-      change_ = Change{techniques, std::chrono::steady_clock::now() + patience, std::move(done)};
+  std::unique_lock lock(mutex_);
+  if (stop_ || change_) {
+    lock.unlock();  // `done` may ask for another one
+    return done(unavailable("techniques: another change waits, or the engine stops"));
   }
-  if (refused) return done(unavailable("techniques: another change waits, or the engine stops"));
+  change_ = Change{techniques, std::chrono::steady_clock::now() + patience, std::move(done)};
+  lock.unlock();
   wake_.notify_one();
 }
 
