@@ -213,9 +213,9 @@ export class Switches {
 
   showWorth() {
     const { technique, scene, off, on } = this.shown ?? {};
-    $('worth').hidden = !technique;
-    if (!technique) return;
     const [without, with_] = [this.runs.get(off), this.runs.get(on)];
+    $('worth').hidden = !without || !with_;
+    if (!without || !with_) return;
     $('worth-title').textContent = say('worth', say(technique));
     $('worth-caption').textContent = say(without.length + with_.length > 2 ? 'worthRuns' : 'worthOnce', say(scene), without.length, with_.length);
     $('worth-head').replaceChildren(...['measure', 'off', 'on', 'better'].map((word, k) => el('th', { scope: 'col', textContent: k ? say(word) : '' })));
