@@ -407,8 +407,8 @@ TEST_F(HttpServerTest, WritesAnAccessLogWithoutQueriesOrBodies) {
   start(std::move(options));
   ask(port(), "POST", "/echo?token=SECRET", "\"SECRET\"");
   ask(port(), "GET", "/nowhere");
-  // An answer is there a moment before the server knows that it has gone out.
-  ASSERT_TRUE(eventually([&] { return server_->num_requests() == 0; }));
+  // Answers are there a moment before the server knows that they have gone out.
+  ASSERT_TRUE(eventually([&] { return server_->num_connections() == 0; }));
   server_->stop();
   const auto log = MappedFile::open(path);
   ASSERT_TRUE(log.ok());
