@@ -173,16 +173,12 @@ int64_t count_lines(std::string_view text) {
 Status run(Options& options) {
   ASSIGN_OR_RETURN(const MappedFile input, MappedFile::open(options.input));
   ASSIGN_OR_RETURN(const auto output, BatchOutput::open(options.output));
-  options.memory.max_model_len = options.engine.llm.max_model_len;
-  options.memory.max_num_seqs = options.max_num_seqs;
-  options.memory.max_num_batched_tokens =
-      std::max(options.engine.llm.max_num_batched_tokens, options.max_num_seqs);
-  options.engine.llm.memory = options.memory;
+  options.engine.llm.memory = service_memory(options.engine, options.memory, options.max_num_seqs);
   ASSIGN_OR_RETURN(const auto llm, load_llm(options.engine));
   llm::ServiceOptions service_options;
   service_options.scheduler.max_num_seqs = static_cast<int32_t>(options.max_num_seqs);
   service_options.scheduler.max_num_batched_tokens =
-      static_cast<int32_t>(options.memory.max_num_batched_tokens);
+      static_cast<int32_t>(options.engine.llm.memory->max_num_batched_tokens);
   service_options.kv_cache_memory_bytes = options.memory.kv_cache_memory_bytes.value_or(0);
   service_options.scheduler.kv.num_blocks =
       static_cast<int32_t>(options.memory.num_kv_blocks.value_or(0));

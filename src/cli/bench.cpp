@@ -27,6 +27,11 @@ std::string bench_format(const llm::Llm& llm) {
   return best;
 }
 
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
 OrderedJson limits_json(const kernels::cpu::MachineLimits& limits) {
   const auto or_null = [](double limit) { return limit > 0 ? OrderedJson(limit) : OrderedJson(); };
   return {{"read_bytes_per_s", limits.read_bytes_per_s},

@@ -19,6 +19,9 @@ int bench_ablation_command(Args args);
 // The dtype that most of the weights have, in lower case: "bf16", "q4_k".
 std::string bench_format(const llm::Llm& llm);
 
+// Of a list that is not empty; of an even number, the upper one of the two in the middle.
+double median(std::vector<double> values);
+
 // null for dot products that the CPU has not.
 OrderedJson limits_json(const kernels::cpu::MachineLimits& limits);
 

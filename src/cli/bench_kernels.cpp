@@ -45,11 +45,6 @@ struct CaseResult {
   bool reading = false;  // what limits it: reading, or multiplying
 };
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 // Any two or four of these bytes are a small number in every format; time does not depend on it.
 void fill_with_numbers(std::span<std::byte> bytes) {
   for (size_t i = 0; i < bytes.size(); ++i)

@@ -46,11 +46,6 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 // Every matrix is read once per step; of an untied embedding only a row.
 Work work_per_token(const llm::Llm& llm) {
   Work work;

@@ -37,11 +37,6 @@ double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 engine::GenerationRequest make_request(const Options& options, uint32_t id, int64_t vocab) {
   engine::GenerationRequest request;
   request.request.id = id;

@@ -150,10 +150,16 @@ Status parse_flags(std::span<const std::string_view> args, std::span<const Flag>
 std::string describe_flags(std::span<const Flag> flags) {
   constexpr size_t kColumn = 32;
   std::string text;
-  for (const Flag& flag : flags) {
+  for (size_t i = 0; i < flags.size(); ++i) {
+    const Flag& flag = flags[i];
     std::string left = flag.short_name != 0 ? fmt::format("  -{}, {}", flag.short_name, flag.name)
                                             : "  " + flag.name;
     if (!flag.value.empty()) left += " " + flag.value;
+    if (i + 1 < flags.size() && flags[i + 1].name == "--no-" + flag.name.substr(2) &&
+        flag.value.empty()) {  // a switch and its opposite
+      left = "  --[no-]" + flag.name.substr(2);
+      ++i;
+    }
     text += fmt::format("{:<{}} {}\n", left, kColumn, flag.help);
   }
   return text;

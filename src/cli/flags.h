@@ -39,7 +39,7 @@ std::function<Status(std::string_view)> set_double(double& target, double low, d
 Status parse_flags(std::span<const std::string_view> args, std::span<const Flag> flags,
                    std::vector<std::string>& positional);
 
-// Aligned lines for --help.
+// Aligned lines for --help; a switch "--x" and the "--no-x" behind it share one: "--[no-]x".
 std::string describe_flags(std::span<const Flag> flags);
 
 // The candidate nearest to `word` by edit distance, or empty if none is near (a third of its

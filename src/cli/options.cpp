@@ -58,6 +58,14 @@ std::vector<Flag> kv_memory_flags(engine::MemoryOptions& target) {
   };
 }
 
+engine::MemoryOptions service_memory(const EngineOptions& engine, engine::MemoryOptions pool,
+                                     int64_t max_num_seqs) {
+  pool.max_model_len = engine.llm.max_model_len;
+  pool.max_num_seqs = max_num_seqs;
+  pool.max_num_batched_tokens = std::max(engine.llm.max_num_batched_tokens, max_num_seqs);
+  return pool;
+}
+
 std::vector<Flag> EngineOptions::flags() {
   return {
       {"--max-model-len", 0, "N", "tokens of prompt and answer together (default: the model's)",

@@ -34,6 +34,10 @@ Flag kv_cache_dtype_flag(std::string& target);
 // How large the pool of KV blocks is: --kv-cache-memory, --num-kv-blocks.
 std::vector<Flag> kv_memory_flags(engine::MemoryOptions& target);
 
+// What must fit beside the weights for a service of so many sequences with a pool as in `pool`.
+engine::MemoryOptions service_memory(const EngineOptions& engine, engine::MemoryOptions pool,
+                                     int64_t max_num_seqs);
+
 // Builds the kernels and loads the model with a progress bar on stderr.
 Result<std::unique_ptr<llm::Llm>> load_llm(const EngineOptions& options);
 

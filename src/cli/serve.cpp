@@ -194,7 +194,8 @@ Status serve(ServeOptions& options) {
   raise_descriptor_limit();
   // Before the model is loaded: an address in use is told at once.
   ASSIGN_OR_RETURN(const auto http, server::HttpServer::create(options.http));
-  options.engine.llm.memory = options.service.memory_options(options.engine);
+  options.engine.llm.memory =
+      service_memory(options.engine, options.service.memory, options.service.max_num_seqs);
   ASSIGN_OR_RETURN(const auto llm, load_llm(options.engine));
   trace::EventRing ring(kRingEvents);
   ASSIGN_OR_RETURN(

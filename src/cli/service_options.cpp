@@ -45,14 +45,6 @@ llm::ServiceOptions ServiceFlags::service_options(const EngineOptions& engine) c
   return options;
 }
 
-engine::MemoryOptions ServiceFlags::memory_options(const EngineOptions& engine) const {
-  engine::MemoryOptions options = memory;
-  options.max_model_len = engine.llm.max_model_len;
-  options.max_num_seqs = max_num_seqs;
-  options.max_num_batched_tokens = std::max(engine.llm.max_num_batched_tokens, max_num_seqs);
-  return options;
-}
-
 std::vector<std::string> ServiceFlags::names(const EngineOptions& engine) const {
   if (served_model_names.empty()) return {engine.llm.model};
   return served_model_names;

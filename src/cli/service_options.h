@@ -21,8 +21,6 @@ struct ServiceFlags {
 
   std::vector<Flag> flags();
   llm::ServiceOptions service_options(const EngineOptions& engine) const;
-  // What must fit into memory before a model is loaded for that service.
-  engine::MemoryOptions memory_options(const EngineOptions& engine) const;
   // The names that requests may use; the model's own if none is given.
   std::vector<std::string> names(const EngineOptions& engine) const;
 };
