@@ -1,43 +1,9 @@
-// A warm step allocates nothing. Counts every operator new of the program.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+// A warm step allocates nothing.
+#include "base/allocations_for_tests.h"
 #include "engine/engine.h"
 #include "model/loaded_model.h"
 
-namespace {
-
-std::atomic<int64_t> num_allocations{0};
-
-void* counted(size_t bytes, size_t alignment) {
-  num_allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory =
-      alignment <= alignof(std::max_align_t)
-          ? std::malloc(bytes == 0 ? 1 : bytes)
-          : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(size_t bytes) { return counted(bytes, 1); }
-void* operator new[](size_t bytes) { return counted(bytes, 1); }
-void* operator new(size_t bytes, std::align_val_t a) {
-  return counted(bytes, static_cast<size_t>(a));
-}
-void* operator new[](size_t bytes, std::align_val_t a) {
-  return counted(bytes, static_cast<size_t>(a));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+#if !ORRERY_SANITIZED
 
 namespace orrery::engine {
 namespace {
@@ -80,3 +46,5 @@ TEST(Engine, AWarmStepAllocatesNothing) {
 
 }  // namespace
 }  // namespace orrery::engine
+
+#endif
