@@ -207,11 +207,7 @@ Status serve(ServeOptions& options) {
   server::OpenAiOptions openai_options;
   openai_options.served_model_names = options.service.names(options.engine);
   server::Metrics metrics(*service, ring, {.model_name = openai_options.served_model_names[0]});
-  openai_options.observe = [&metrics](const llm::CompletionRequest& request) {
-    auto timer =
-        std::make_shared<server::RequestTimer>(metrics, request.prompt_token_ids.size(), request.n);
-    return [timer](const llm::Delta& delta) { timer->on_delta(delta); };
-  };
+  metrics.watch(openai_options);
   server::OpenAiService openai(*service, openai_options);
   server::Api api(
       *http, openai, metrics,

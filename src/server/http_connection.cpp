@@ -121,6 +121,7 @@ void Connection::dispatch() {
   phase_ = Phase::kHandling;
   deadline_ = Clock::time_point::max();
   HttpRequest request = std::move(parser_->request());
+  request.received = Clock::now();
   parser_.reset();
   keep_alive_ = request.keep_alive;
   std::string body = std::exchange(request.body, {});

@@ -2,6 +2,7 @@
 // share.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ struct HttpRequest {
   bool keep_alive = true;
   bool expects_continue = false;
   std::string body;
+  std::chrono::steady_clock::time_point received = {};  // when its last byte was read
   uint32_t key = 0;  // whose API key it carried, from 1; 0: the server asks for none
 
   // The first header of this name (in lower case), or nullptr.

@@ -11,6 +11,8 @@ using trace::EventKind;
 constexpr double kFirstTokenBounds[] = {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1,
                                         0.25,  0.5,   0.75, 1,    2.5,  5,    7.5,  10,
                                         20,    40,    80,   160,  640,  2560};
+constexpr double kIntakeBounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025,
+                                    0.005,  0.01,    0.025,  0.1,   1};
 constexpr double kTokenBounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1,
                                    0.15,  0.2,    0.3,   0.4,  0.5,   0.75, 1,     2.5,
                                    5,     7.5,    10,    20,   40,    80};
@@ -129,6 +131,7 @@ void RequestTimer::on_delta(const llm::Delta& delta) {
 Metrics::Metrics(const llm::Service& service, trace::EventRing& ring, MetricsOptions options)
     : service_(service),
       options_(std::move(options)),
+      intake_(kIntakeBounds),
       time_to_first_token_(kFirstTokenBounds),
       inter_token_latency_(kTokenBounds),
       e2e_latency_(kRequestBounds),
@@ -144,6 +147,18 @@ Metrics::~Metrics() {
   }
   wake_.notify_all();
   thread_.join();
+}
+
+void Metrics::watch(OpenAiOptions& protocol) {
+  protocol.observe = [this](const llm::CompletionRequest& request) {
+    auto timer = std::make_shared<RequestTimer>(*this, request.prompt_token_ids.size(), request.n);
+    return [timer](const llm::Delta& delta) { timer->on_delta(delta); };
+  };
+  protocol.queued = [this](const CallContext& context) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    intake_.observe(seconds_between(context.received, now));
+  };
 }
 
 void Metrics::read_log() {
@@ -200,6 +215,8 @@ std::string Metrics::text() const {
   for (size_t i = 0; i < finished_.size(); ++i) {
     text.sample(static_cast<double>(finished_[i]), {{"finished_reason", kFinishedReasons[i]}});
   }
+  text.histogram("orrery:request_intake_seconds",
+                 "From a request's last byte to its tokens in the engine's queue.", intake_);
   text.histogram("vllm:time_to_first_token_seconds", "From a request to its first token.",
                  time_to_first_token_);
   text.histogram("vllm:inter_token_latency_seconds", "Between two tokens of an answer.",

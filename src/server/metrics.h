@@ -16,6 +16,7 @@
 
 #include "llm/service.h"
 #include "server/metrics_text.h"
+#include "server/openai_service.h"
 #include "trace/event_ring.h"
 
 namespace orrery::server {
@@ -73,6 +74,9 @@ class Metrics {
   Metrics(const llm::Service& service, trace::EventRing& ring, MetricsOptions options);
   ~Metrics();
 
+  // Has the protocol tell of its requests.
+  void watch(OpenAiOptions& protocol);
+
   std::string text() const;
 
  private:
@@ -84,7 +88,7 @@ class Metrics {
   const MetricsOptions options_;
 
   mutable std::mutex mutex_;  // of all below
-  Histogram time_to_first_token_, inter_token_latency_, e2e_latency_;
+  Histogram intake_, time_to_first_token_, inter_token_latency_, e2e_latency_;
   Histogram prompt_tokens_, generation_tokens_;
   std::array<uint64_t, 4> finished_{};  // by llm::FinishReason: stop, length, abort, error
   LogTimes log_times_;

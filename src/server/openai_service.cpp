@@ -22,15 +22,18 @@ class Generation final : public OpenAiCall {
     if (!over_.exchange(true)) abort_all();
   }
 
-  // One request to the Service for each prompt.
-  static void submit(const std::shared_ptr<Generation>& self, std::vector<Prompt>& prompts,
+  // One request to the Service for each prompt. False if one was refused.
+  static bool submit(const std::shared_ptr<Generation>& self, std::vector<Prompt>& prompts,
                      const llm::CompletionRequest& request) {
     for (size_t i = 0; i < prompts.size() && !self->over_; ++i) {
       llm::CompletionRequest one = request;
       one.prompt_token_ids = prompts[i].token_ids;
       llm::DeltaSink sink = sink_of(self, i, one);
       auto number = self->service_.submit(std::move(one), std::move(sink));
-      if (!number.ok()) return self->refuse(number.status());
+      if (!number.ok()) {
+        self->refuse(number.status());
+        return false;
+      }
       {
         const std::lock_guard lock(self->numbers_mutex_);
         self->numbers_.push_back(*number);
@@ -38,6 +41,7 @@ class Generation final : public OpenAiCall {
       // A cancel that came in between has not seen this one.
       if (self->over_) self->service_.abort(*number);
     }
+    return true;
   }
 
  private:
@@ -114,7 +118,7 @@ class Ended final : public OpenAiCall {
 };
 
 std::shared_ptr<OpenAiCall> generate(llm::Service& service, const ServedModel& model,
-                                     ApiResult<GenerationCall> parsed,
+                                     ApiResult<GenerationCall> parsed, const CallContext& context,
                                      std::shared_ptr<OpenAiSink> sink) {
   if (!parsed.ok()) {
     sink->fail(parsed.error());
@@ -124,7 +128,8 @@ std::shared_ptr<OpenAiCall> generate(llm::Service& service, const ServedModel& m
   auto generation = std::make_shared<Generation>(
       service, model.options, AnswerWriter(call.format, call.prompts, model.llm.tokenizer()),
       std::move(sink));
-  Generation::submit(generation, call.prompts, call.request);
+  if (Generation::submit(generation, call.prompts, call.request) && model.options.queued)
+    model.options.queued(context);
   return generation;
 }
 
@@ -167,9 +172,10 @@ std::shared_ptr<OpenAiCall> OpenAiService::handle(OpenAiRoute route, std::string
   const ServedModel model(service_.llm(), service_.scheduler_options().max_model_len, options_);
   switch (route) {
     case OpenAiRoute::kCompletions:
-      return generate(service_, model, parse_completion(*json, model, context), std::move(sink));
+      return generate(service_, model, parse_completion(*json, model, context), context,
+                      std::move(sink));
     case OpenAiRoute::kChatCompletions:
-      return generate(service_, model, parse_chat_completion(*json, model, context),
+      return generate(service_, model, parse_chat_completion(*json, model, context), context,
                       std::move(sink));
     case OpenAiRoute::kTokenize:
       return answer(tokenize(*json, model), *sink);

@@ -7,6 +7,7 @@
 // outlive it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,6 +34,8 @@ struct OpenAiOptions {
   // Called with each request to the Service, before it is submitted; what it returns is called with
   // each of its deltas, on the text thread. May be empty: for metrics.
   std::function<std::function<void(const llm::Delta&)>(const llm::CompletionRequest&)> observe;
+  // Called when all prompts of a call are in the engine's queue. May be empty: for metrics.
+  std::function<void(const struct CallContext&)> queued;
 };
 
 // Who asks, as far as the transport knows.
@@ -44,6 +47,7 @@ struct CallContext {
   std::optional<uint64_t> default_seed;
   // Unix time that stands in the response; absent: now.
   std::optional<int64_t> created;
+  std::chrono::steady_clock::time_point received = {};  // when the call's last byte was read
 };
 
 // Where an answer goes: either respond() or fail() once, or begin_stream(), write() as often as

@@ -119,6 +119,7 @@ void Api::handle(OpenAiRoute route, HttpRequest request,
   if (responder->gone()) return;  // while it waited for a worker
   CallContext context;
   context.tenant = request.key;
+  context.received = request.received;
   const std::shared_ptr<OpenAiCall> call =
       openai_.handle(route, request.body, context, std::make_shared<HttpSink>(responder));
   // Weak: a call under way is kept by the service, and keeps the responder.

@@ -26,11 +26,7 @@ class ModelServer {
     service_ = std::move(made).value();
     metrics_ = std::make_unique<Metrics>(*service_, ring_, MetricsOptions{.model_name = "demo"});
     OpenAiOptions options = demo_options();
-    options.observe = [this](const llm::CompletionRequest& request) {
-      auto timer =
-          std::make_shared<RequestTimer>(*metrics_, request.prompt_token_ids.size(), request.n);
-      return [timer](const llm::Delta& delta) { timer->on_delta(delta); };
-    };
+    metrics_->watch(options);
     openai_ = std::make_unique<OpenAiService>(*service_, options);
     api_ = std::make_unique<Api>(
         *http_, *openai_, *metrics_,

@@ -422,16 +422,26 @@ TEST(HttpModel, TellsItsMetricsAsPrometheusReadsThem) {
   }));
   const std::string text = ask(server.port(), "GET", "/metrics").body;
   const char* labels = "{model_name=\"demo\",engine=\"0\"}";
-  for (const char* name :
-       {"vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc",
-        "vllm:gpu_cache_usage_perc", "vllm:prompt_tokens_total", "vllm:prefix_cache_queries_total",
-        "vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_queries_total",
-        "vllm:gpu_prefix_cache_hits_total", "vllm:num_preemptions_total",
-        "vllm:time_to_first_token_seconds_count", "vllm:inter_token_latency_seconds_count",
-        "vllm:e2e_request_latency_seconds_count", "vllm:request_queue_time_seconds_count",
-        "vllm:request_prefill_time_seconds_count", "vllm:request_decode_time_seconds_count",
-        "vllm:request_prompt_tokens_count", "vllm:request_generation_tokens_count",
-        "vllm:iteration_tokens_total_count"}) {
+  for (const char* name : {"vllm:num_requests_running",
+                           "vllm:num_requests_waiting",
+                           "vllm:kv_cache_usage_perc",
+                           "vllm:gpu_cache_usage_perc",
+                           "vllm:prompt_tokens_total",
+                           "vllm:prefix_cache_queries_total",
+                           "vllm:prefix_cache_hits_total",
+                           "vllm:gpu_prefix_cache_queries_total",
+                           "vllm:gpu_prefix_cache_hits_total",
+                           "vllm:num_preemptions_total",
+                           "orrery:request_intake_seconds_count",
+                           "vllm:time_to_first_token_seconds_count",
+                           "vllm:inter_token_latency_seconds_count",
+                           "vllm:e2e_request_latency_seconds_count",
+                           "vllm:request_queue_time_seconds_count",
+                           "vllm:request_prefill_time_seconds_count",
+                           "vllm:request_decode_time_seconds_count",
+                           "vllm:request_prompt_tokens_count",
+                           "vllm:request_generation_tokens_count",
+                           "vllm:iteration_tokens_total_count"}) {
     EXPECT_THAT(text, HasSubstr("\n" + std::string(name) + labels + " "));
   }
   EXPECT_THAT(text,
