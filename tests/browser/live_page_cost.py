@@ -93,7 +93,9 @@ def frames(binary, seconds):
         ms = sorted(browser.run("window.frameMs"))
         print(f"{len(ms)} frames in {seconds} s: script of a frame, median {ms[len(ms) // 2]:.1f} ms, 95 % within "
               f"{ms[int(len(ms) * 0.95)]:.1f} ms, 99 % within {ms[int(len(ms) * 0.99)]:.1f} ms; load of the machine {os.getloadavg()[0]:.1f}")
-    with_page(binary, ["--num-kv-blocks", "8192", "--max-num-seqs", "256"], watch)
+    # A core is left to the browser, as where it runs on another machine.
+    threads = max(1, (os.cpu_count() or 1) - 1)
+    with_page(binary, ["--num-kv-blocks", "8192", "--max-num-seqs", "256", "--threads", str(threads)], watch)
 
 
 def heap(binary, minutes):

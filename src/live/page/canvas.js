@@ -1,10 +1,24 @@
 // What the two canvases share: sharp pixels, tooltips, and patterns.
 
+// Asking for an element's size lays the page out, some 2 ms in the middle of a frame: sizes are kept until they change.
+let sizes = new WeakMap();
+const resizes = new ResizeObserver((entries) => { for (const e of entries) sizes.delete(e.target); });
+addEventListener('resize', () => { sizes = new WeakMap(); });
+
+function sizeOf(canvas) {
+  let size = sizes.get(canvas);
+  if (!size) {
+    size = { width: canvas.clientWidth, height: canvas.clientHeight };
+    sizes.set(canvas, size);
+    resizes.observe(canvas);
+  }
+  return size;
+}
+
 /** Fits the canvas to its place on the page. @returns {{g: CanvasRenderingContext2D, width: number, height: number}} */
 export function prepare(canvas) {
   const ratio = Math.min(3, window.devicePixelRatio || 1);
-  const width = canvas.clientWidth;
-  const height = canvas.clientHeight;
+  const { width, height } = sizeOf(canvas);
   const w = Math.round(width * ratio);
   const h = Math.round(height * ratio);
   if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }

@@ -47,6 +47,7 @@ export class Loop {
     this.fast = false;      // too many tokens a second for flights: streaks
     this.sent = [];         // chips of the tokens not yet in the cache, by position
     this.rows = [];
+    this.late = new Map();  // element → whether it is full, asked when the page has been laid out
     this.onKv = () => {};   // (request, position, from: DOMRect) a key and a value were stored
     this.onStreak = () => {};
     this.build();
@@ -143,6 +144,13 @@ export class Loop {
     this.update(state, null, null);
   }
 
+  /** At the beginning of a frame, when asking for sizes costs nothing. */
+  markFull() {
+    const full = [...this.late].map(([box, isFull]) => [box, isFull()]);
+    this.late.clear();
+    for (const [box, is] of full) box.toggleAttribute('data-full', is);
+  }
+
   /**
    * Brings the rooms into line with the state.
    * @param {import('./state.js').State} state
@@ -206,7 +214,7 @@ export class Loop {
       const bytes = this.texts.joinBytes(r.prompt).length;
       $('tokenizer-caption').textContent = r.prompt.length === 0 ? say('piecesIds', figure(r.promptLength))
         : bytes ? say('pieces', figure(bytes), figure(r.promptLength)) : say('piecesIds', figure(r.promptLength));
-      chips.toggleAttribute('data-full', chips.scrollHeight > chips.clientHeight + 2);
+      this.late.set(chips, () => chips.scrollHeight > chips.clientHeight + 2);
       this.spent = -1;
     }
     if (this.spent !== r.computed) {
@@ -239,16 +247,18 @@ export class Loop {
         if (r.computed - p <= 96) this.onKv(r, p, source);
       }
       while (chips.childElementCount > MOST_CONTEXT_CHIPS) chips.firstChild.remove();
-      const last = chips.lastElementChild;
-      chips.toggleAttribute('data-full', Boolean(last) && last.offsetTop + last.offsetHeight - chips.firstElementChild.offsetTop > chips.clientHeight);
+      this.late.set(chips, () => {
+        const last = chips.lastElementChild;
+        return Boolean(last) && last.offsetTop + last.offsetHeight - chips.firstElementChild.offsetTop > chips.clientHeight;
+      });
       this.contextRange = { request: r.id, from, to: r.computed };
       this.shown.context = key;
       $('context-caption').textContent = keepsNothing(state) ? say('contextNone') : r.cachedTokens ? say('context', figure(r.computed), figure(r.cachedTokens)) : say('contextPlain', figure(r.computed));
       if (happened.passes.length && !reduced.matches) {
-        const gate = $('gate');
-        gate.classList.remove('pass');
-        void gate.getBoundingClientRect();
-        gate.classList.add('pass');
+        // Two names for one animation: changing from one to the other begins it again.
+        this.passes = !this.passes;
+        $('gate').classList.toggle('pass', this.passes);
+        $('gate').classList.toggle('pass-again', !this.passes);
       }
     }
     this.showDoor(r);
@@ -407,9 +417,9 @@ export class Loop {
     $('detokenizer-caption').textContent = r.status === 'finished' && has(`ended_${r.endReason}`)
       ? say(`ended_${r.endReason}`) : r.output.length ? say('out', figure(r.output.length)) : say('detokenizerIdle');
     if (!happened.sampled) return;
-    const won = this.rows.find(({ row }) => row.classList.contains('won') && row.style.visibility === '');
-    const source = (won ? won.chip : $('sampler')).getBoundingClientRect();
     if (flights) {
+      const won = this.rows.find(({ row }) => row.classList.contains('won') && row.style.visibility === '');
+      const source = (won ? won.chip : $('sampler')).getBoundingClientRect();
       const last = r.output[r.output.length - 1];
       this.flyGhost(this.chip(last, r.id), source, $('text').lastElementChild?.lastElementChild ?? $('tray'));
       if (r.status === 'running') this.flyArc(last, r.id, source);
@@ -431,7 +441,7 @@ export class Loop {
     line.children[1].textContent = grown;
     const fresh = tail.slice(grown.length);
     if (fresh || line.lastChild.textContent) line.lastChild.replaceWith(el('span.new', { textContent: fresh }));
-    box.toggleAttribute('data-full', box.firstChild.offsetHeight > box.clientHeight + 2);
+    this.late.set(box, () => Boolean(box.firstChild) && box.firstChild.offsetHeight > box.clientHeight + 2);
     line.dataset.text = tail;
     line.dataset.request = r.id;
   }

@@ -175,6 +175,7 @@ function frame(now) {
   requestAnimationFrame(frame);
   const seconds = Math.min(0.1, (now - lastFrame) / 1000);
   lastFrame = now;
+  loop.markFull();
   chooseView(now);
   if (page.slowed && page.view === page.live) endSlowness();
   if (!page.view) return;
@@ -587,16 +588,20 @@ loop.onKv = (request, position, from) => {
   const slot = blocks.slotOnPage(page.view.player.state, request, position);
   if (slot) sparks.add({ x: from.left + from.width / 2, y: from.top + from.height / 2 }, slot, request.id, (position % 24) * 9);
 };
+const STREAK_MS = 260;
+let streakEnd = 0;
 loop.onStreak = (request, arc) => {
   if (!arc || reduced.matches) return;
+  const now = performance.now();
+  if (now < streakEnd) return;
+  streakEnd = now + STREAK_MS;
   const trail = $('orbit-trail');
   trail.style.stroke = colourOf(request.id);
-  if (trail.getAnimations().length) return;
   const length = trail.getTotalLength();
   trail.animate([
     { strokeDasharray: `60 ${length}`, strokeDashoffset: 60, opacity: 0.9 },
     { strokeDasharray: `60 ${length}`, strokeDashoffset: -length, opacity: 0.5 },
-  ], { duration: 260, easing: 'linear' });
+  ], { duration: STREAK_MS, easing: 'linear' });
 };
 
 async function start() {
