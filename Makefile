@@ -6,7 +6,7 @@ SECONDS ?= 60
 PROMPT ?= Once upon a time
 export JOBS
 
-.PHONY: build demo serve deb test test-clients reliability bench bench-peers lint asan asan-unit tsan fuzz clean help
+.PHONY: build demo serve deb test test-clients test-page test-dashboard reliability serve-speed bench bench-peers lint asan asan-unit tsan fuzz clean help
 .DEFAULT_GOAL := build
 
 build: ## leave the program in build/orrery
@@ -32,8 +32,18 @@ test: ## install what is missing, build, run the whole test suite
 test-clients: build ## the server with real clients: openai SDK, LangChain, curl, lm-eval's requests (needs PyPI)
 	@tests/server/clients/run.sh build/orrery
 
-reliability: build ## thousands of connections and streams, signals, kills, memory over time
-	@tests/server/reliability.py build/orrery
+test-page: build ## the live page in a headless Chromium (needs the package chromium)
+	@python3 tests/browser/live_page_test.py build/orrery
+
+test-dashboard: build ## the Grafana dashboard against a real Prometheus (needs the package prometheus)
+	@tests/server/dashboard.py build/orrery
+
+reliability: build ## 10,000 connections, 2,000 streams, signals, kills, memory over time; LONG=1: 1,000 signals, 100 kills, an hour
+	@tests/server/reliability.py build/orrery $(if $(LONG),--sigterms 1000 --kills 100 --soak 3600)
+
+serve-speed: build ## the server beside the engine alone, its intake of prompts, what a viewer of the page costs
+	@tests/server/speed.py build/orrery
+	@python3 tests/browser/live_page_cost.py build/orrery viewers
 
 bench: build ## prefill and decode speed beside this machine's limits
 	@build/orrery bench latency
