@@ -49,6 +49,13 @@ struct WeightRows {
   std::function<const std::byte*(int64_t)> row;
 };
 
+// A matrix that an input is multiplied with, its bias (empty for none), and where the product goes.
+struct Projection {
+  const PackedMatrix& w;
+  std::span<const float> bias;  // [N]
+  Tensor out;                   // [T, N]
+};
+
 // The keys and values of one layer, in blocks of `block_size` tokens. Slot s is token s %
 // block_size of block s / block_size.
 struct KvCache {
@@ -114,8 +121,14 @@ class Kernels {
   // with a scale per row and 32 inputs (activations.h); for each sub-block b in order sum =
   // fma(float(Σ c · q), w_scale[b] · x_scale[b], sum) with the weight's integers c, and in formats
   // with a minimum then sum = fma(−w_minimum[b], x_scale[b] · float(Σ q), sum).
-  virtual void matmul(const Tensor& x, const PackedMatrix& w, std::span<const float> bias,
-                      Tensor out) = 0;
+  void matmul(const Tensor& x, const PackedMatrix& w, std::span<const float> bias, Tensor out) {
+    const Projection one{w, bias, out};
+    project(x, {&one, 1});
+  }
+
+  // The same for several matrices with one input: queries, keys and values, say. What is done to
+  // the input before it is multiplied is done once, and threads are woken once.
+  virtual void project(const Tensor& x, std::span<const Projection> projections) = 0;
 
   // out = x / sqrt(mean(x²) + eps) · weight over the last dimension. out may be x.
   // (arXiv:1910.07467)

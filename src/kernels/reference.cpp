@@ -214,8 +214,12 @@ class ReferenceKernels : public Kernels {
       unpack_row(table, token_ids[t], row(out, static_cast<int64_t>(t)));
   }
 
-  void matmul(const Tensor& x, const PackedMatrix& w, std::span<const float> bias,
-              Tensor out) override {
+  void project(const Tensor& x, std::span<const Projection> projections) override {
+    for (const auto& [w, bias, out] : projections) multiply(x, w, bias, out);
+  }
+
+  static void multiply(const Tensor& x, const PackedMatrix& w, std::span<const float> bias,
+                       Tensor out) {
     CHECK(x.cols() == w.k && out.cols() == w.n && out.rows() == x.rows());
     CHECK(bias.empty() || std::ssize(bias) == w.n);
     const bool blocks = is_quantised(w.dtype);

@@ -24,7 +24,8 @@ struct Mlp {
         down_proj(w.at("down_proj"), c.hidden_size, c.intermediate_size) {}
 
   Tensor operator()(Context& ctx, const Tensor& x) const {
-    return down_proj(ctx, ctx.silu_mul(gate_proj(ctx, x), up_proj(ctx, x)));  // [T, F] → [T, D]
+    const auto [gate, up] = project(ctx, x, gate_proj, up_proj);  // [T, F]
+    return down_proj(ctx, ctx.silu_mul(gate, up));                // [T, D]
   }
 };
 

@@ -5,6 +5,7 @@
 // built (model/registry.h). Immutable afterwards, shared by threads.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -22,10 +23,18 @@ class Linear {
   Linear(const weights::Weights& w, int64_t out, int64_t in, Bias bias = Bias::kIfPresent)
       : weight_(w.matrix("weight", out, in)),
         bias_(bias == Bias::kRequired ? w.vector("bias", out) : w.optional_vector("bias", out)) {}
-  Tensor operator()(Context& ctx, const Tensor& x) const {
-    Tensor y = ctx.allocate({x.rows(), weight_->n});
-    ctx.kernels().matmul(x, *weight_, bias_, y);
-    return y;
+  Tensor operator()(Context& ctx, const Tensor& x) const { return project(ctx, x, *this)[0]; }
+
+  // y_i = x·W_iᵀ (+ b_i) of several layers with one input.
+  template <typename... Layers>
+  friend std::array<Tensor, sizeof...(Layers)> project(Context& ctx, const Tensor& x,
+                                                       const Layers&... layers) {
+    const kernels::Projection projections[] = {
+        {*layers.weight_, layers.bias_, ctx.allocate({x.rows(), layers.weight_->n})}...};
+    ctx.kernels().project(x, projections);
+    std::array<Tensor, sizeof...(Layers)> out;
+    for (size_t i = 0; i < out.size(); ++i) out[i] = projections[i].out;
+    return out;
   }
 
  private:

@@ -22,9 +22,10 @@ struct Attention {
         o_proj(w.at("o_proj"), c.hidden_size, n_heads * head_dim) {}
 
   Tensor operator()(Context& ctx, const Tensor& x, const AttentionInput& in) const {
-    Tensor q = q_proj(ctx, x).heads(n_heads, head_dim);     // [T, H, d]
-    Tensor k = k_proj(ctx, x).heads(n_kv_heads, head_dim);  // [T, K, d]
-    Tensor v = v_proj(ctx, x).heads(n_kv_heads, head_dim);  // [T, K, d]
+    auto [q, k, v] = project(ctx, x, q_proj, k_proj, v_proj);
+    q = q.heads(n_heads, head_dim);     // [T, H, d]
+    k = k.heads(n_kv_heads, head_dim);  // [T, K, d]
+    v = v.heads(n_kv_heads, head_dim);  // [T, K, d]
     ctx.rope(q, k, in.cos_sin);
     return o_proj(ctx, ctx.paged_attention(q, k, v, in.batch, in.layer, window));  // [T, D]
   }

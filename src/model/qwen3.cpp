@@ -24,9 +24,10 @@ struct Attention {
         k_norm(w.at("k_norm"), head_dim, c.norm_eps) {}
 
   Tensor operator()(Context& ctx, const Tensor& x, const AttentionInput& in) const {
-    Tensor q = q_norm(ctx, q_proj(ctx, x).heads(n_heads, head_dim));     // [T, H, d]
-    Tensor k = k_norm(ctx, k_proj(ctx, x).heads(n_kv_heads, head_dim));  // [T, K, d]
-    Tensor v = v_proj(ctx, x).heads(n_kv_heads, head_dim);               // [T, K, d]
+    auto [q, k, v] = project(ctx, x, q_proj, k_proj, v_proj);
+    q = q_norm(ctx, q.heads(n_heads, head_dim));     // [T, H, d]
+    k = k_norm(ctx, k.heads(n_kv_heads, head_dim));  // [T, K, d]
+    v = v.heads(n_kv_heads, head_dim);               // [T, K, d]
     ctx.rope(q, k, in.cos_sin);
     return o_proj(ctx, ctx.paged_attention(q, k, v, in.batch, in.layer, window));  // [T, D]
   }

@@ -65,39 +65,14 @@ class CpuKernels : public Kernels {
              });
   }
 
-  void matmul(const Tensor& x, const PackedMatrix& w, std::span<const float> bias,
-              Tensor out) override {
-    CHECK(x.cols() == w.k && out.cols() == w.n && out.rows() == x.rows());
-    CHECK(bias.empty() || std::ssize(bias) == w.n);
-    const int64_t rows = x.rows(), panels = num_panels(w.n);
-    if (rows == 0) return;
-    const bool blocks = is_quantised(w.dtype);
-    const MatmulTask whole{blocks ? nullptr : interleave_rows(x),
-                           blocks ? round_rows(x, w.dtype) : RoundedRows{},
-                           w.data.data(),
-                           panel_bytes(w.dtype, w.k),
-                           w.n,
-                           w.k,
-                           w.dtype,
-                           bias.empty() ? nullptr : bias.data(),
-                           out.f32().data(),
-                           0,
-                           rows,
-                           0,
-                           panels,
-                           nullptr};
-    const int64_t row_blocks = (rows + kRowBlock - 1) / kRowBlock;
-    const int64_t block =
-        rows == 1
-            ? 1
-            : std::clamp<int64_t>(panels * row_blocks / (4 * pool_.num_threads()), 1, kPanelBlock);
-    const int64_t panel_blocks = (panels + block - 1) / block;
-    const int64_t tasks = row_blocks * panel_blocks;
-    const double ns = matmul_ns(rows, w.n, w.k) / static_cast<double>(tasks);
-    parallel(pool_, tasks, ns, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        run_matmul(whole, i / panel_blocks * kRowBlock, i % panel_blocks * block, block);
-    });
+  // Matrices of the same format want the same of their input.
+  void project(const Tensor& x, std::span<const Projection> projections) override {
+    while (!projections.empty()) {
+      size_t n = 1;
+      while (n < projections.size() && projections[n].w.dtype == projections[0].w.dtype) ++n;
+      multiply(x, projections.first(n));
+      projections = projections.subspan(n);
+    }
   }
 
   void rms_norm(const Tensor& x, std::span<const float> weight, float eps, Tensor out) override {
@@ -172,6 +147,51 @@ class CpuKernels : public Kernels {
   template <typename Body>
   void for_rows(const Tensor& x, double ns_an_element, const Body& body) {
     parallel(pool_, x.rows(), ns_an_element * static_cast<double>(x.cols()), body);
+  }
+
+  // One matrix of several that are multiplied together; tasks are numbered through all of them.
+  struct Part {
+    MatmulTask whole;
+    int64_t panels_of_task, tasks_of_rows, tasks_end;
+  };
+
+  void multiply(const Tensor& x, std::span<const Projection> projections) {
+    const int64_t rows = x.rows(), row_blocks = (rows + kRowBlock - 1) / kRowBlock;
+    if (rows == 0) return;
+    const DType dtype = projections[0].w.dtype;
+    const float* in = is_quantised(dtype) ? nullptr : interleave_rows(x);
+    const RoundedRows rounded = is_quantised(dtype) ? round_rows(x, dtype) : RoundedRows{};
+    parts_.clear();
+    int64_t tasks = 0;
+    double ns = 0;
+    for (const auto& [w, bias, out] : projections) {
+      CHECK(x.cols() == w.k && out.cols() == w.n && out.rows() == rows);
+      CHECK(bias.empty() || std::ssize(bias) == w.n);
+      const int64_t panels = num_panels(w.n);
+      const int64_t block =
+          rows == 1 ? 1
+                    : std::clamp<int64_t>(panels * row_blocks / (4 * pool_.num_threads()), 1,
+                                          kPanelBlock);
+      const int64_t panel_blocks = (panels + block - 1) / block;
+      tasks += row_blocks * panel_blocks;
+      ns += matmul_ns(rows, w.n, w.k);
+      parts_.push_back(
+          {{in, rounded, w.data.data(), panel_bytes(dtype, w.k), w.n, w.k, dtype,
+            bias.empty() ? nullptr : bias.data(), out.f32().data(), 0, rows, 0, panels, nullptr},
+           block,
+           panel_blocks,
+           tasks});
+    }
+    parallel(pool_, tasks, ns / static_cast<double>(tasks), [&](int64_t begin, int64_t end) {
+      auto part = parts_.cbegin();
+      for (int64_t i = begin; i < end; ++i) {
+        while (i >= part->tasks_end) ++part;
+        const int64_t first = part == parts_.cbegin() ? 0 : std::prev(part)->tasks_end;
+        const int64_t task = i - first;
+        run_matmul(part->whole, task / part->tasks_of_rows * kRowBlock,
+                   task % part->tasks_of_rows * part->panels_of_task, part->panels_of_task);
+      }
+    });
   }
 
   // Into memory that is kept for the next call.
@@ -277,6 +297,7 @@ class CpuKernels : public Kernels {
   const CpuTable& table_;
   mutable ThreadPool pool_;
   PagedAttention attention_;
+  std::vector<Part> parts_;
   std::vector<float> interleaved_;  // MatmulTask::x
   std::vector<int16_t> rounded_;    // RoundedRows
   std::vector<float> rounded_scales_, rounded_sums_;

@@ -70,6 +70,37 @@ TEST_P(Matmuls, GiveTheBitsOfTheReferenceInEveryFormat) {
   }
 }
 
+// Queries and keys of one format, values of another, as in q4_k_m; and plain ones.
+TEST_P(Matmuls, OfOneInputGiveTheBitsOfEachAlone) {
+  constexpr int64_t k = 256;
+  const std::pair<DType, int64_t> kMatrices[] = {{DType::kQ4_K, 96}, {DType::kQ4_K, 33},
+                                                 {DType::kQ6_K, 64}, {DType::kBF16, 50},
+                                                 {DType::kBF16, 7},  {DType::kQ4_K, 32}};
+  const auto cpu = kernels(2);
+  std::vector<PackedMatrix> packed;
+  for (const auto& [dtype, n] : kMatrices)
+    packed.push_back(cpu->pack(TestWeights(dtype, n, k, 21 + packed.size()).rows()).value());
+  TestRandom random(13);
+  for (const int64_t rows : {1, 5, 17, 200}) {
+    std::vector<float> x = random.floats(rows * k), bias = random.floats(96);
+    std::vector<std::vector<float>> outs;
+    std::vector<Projection> projections;
+    outs.reserve(packed.size());
+    for (const PackedMatrix& w : packed) {
+      const auto b = w.n == 96 ? std::span<const float>(bias) : std::span<const float>();
+      outs.emplace_back(static_cast<size_t>(rows * w.n), -1.0F);
+      projections.push_back({w, b, view(outs.back(), {rows, w.n})});
+    }
+    cpu->project(view(x, {rows, k}), projections);
+    for (size_t i = 0; i < outs.size(); ++i) {
+      std::vector<float> alone(outs[i].size());
+      cpu->matmul(view(x, {rows, k}), packed[i], projections[i].bias,
+                  view(alone, {rows, packed[i].n}));
+      EXPECT_TRUE(same_bits(outs[i], alone)) << "matrix " << i << ", " << rows << " rows";
+    }
+  }
+}
+
 TEST_P(Matmuls, GiveTheBitsOfTheReferenceForNarrowMatrices) {
   const int64_t rows[] = {1, 2, 7};
   for (const DType dtype : kWeightFormats) {
