@@ -85,14 +85,25 @@ def with_page(binary, flags, watch):
         print("problems:", browser.problems() or "none")
 
 
+def main_thread_ms(browser):
+    """By kind of work; whoever else uses the processor is not counted."""
+    names = {"ScriptDuration": "script", "LayoutDuration": "layout", "RecalcStyleDuration": "style", "TaskDuration": "all"}
+    metrics = browser.call("Performance.getMetrics")["metrics"]
+    return {names[m["name"]]: 1e3 * m["value"] for m in metrics if m["name"] in names}
+
+
 def frames(binary, seconds):
     def watch(browser):
         browser.wait("[...orrery.page.live.player.state.requests.values()].filter(r => r.status === 'running').length > 250", 120)
+        browser.call("Performance.enable", timeDomain="threadTicks")
+        before = main_thread_ms(browser)
         browser.run("window.frameMs.length = 0")
         time.sleep(seconds)
         ms = sorted(browser.run("window.frameMs"))
         print(f"{len(ms)} frames in {seconds} s: script of a frame, median {ms[len(ms) // 2]:.1f} ms, 95 % within "
               f"{ms[int(len(ms) * 0.95)]:.1f} ms, 99 % within {ms[int(len(ms) * 0.99)]:.1f} ms; load of the machine {os.getloadavg()[0]:.1f}")
+        print("processor time of the page's thread a frame:",
+              ", ".join(f"{name} {(ms_now - before[name]) / len(ms):.1f} ms" for name, ms_now in main_thread_ms(browser).items()))
     # A core is left to the browser, as where it runs on another machine.
     threads = max(1, (os.cpu_count() or 1) - 1)
     with_page(binary, ["--num-kv-blocks", "8192", "--max-num-seqs", "256", "--threads", str(threads)], watch)
