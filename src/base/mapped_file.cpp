@@ -21,6 +21,25 @@ struct FileDescriptor {
   }
 };
 
+// The file's last page is zero behind its end; where too little of it is left, a page of zeros
+// follows.
+void* map_padded(int fd, size_t size) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  if (size % page != 0 && size % page <= page - MappedFile::kPadding) {
+    return mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  }
+  const size_t all = size + MappedFile::kPadding;
+  void* place = mmap(nullptr, all, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (place == MAP_FAILED) return place;
+  void* data = mmap(place, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0);
+  if (data == MAP_FAILED) {
+    const int error = errno;
+    munmap(place, all);
+    errno = error;
+  }
+  return data;
+}
+
 int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
 
 }  // namespace
@@ -49,7 +68,7 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
     return result;
   }
   const auto size = static_cast<size_t>(info.st_size);
-  void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  void* data = map_padded(file.fd, size);
   if (data == MAP_FAILED) {
     return io_error("{}: cannot map {} bytes: {}", path, size, std::strerror(errno));
   }
@@ -69,7 +88,7 @@ MappedFile MappedFile::borrow(std::span<const std::byte> bytes, std::string name
 
 MappedFile::~MappedFile() {
   if (mapped_) {
-    munmap(const_cast<std::byte*>(data_), size_bytes_);
+    munmap(const_cast<std::byte*>(data_), mapped_bytes());
   }
 }
 

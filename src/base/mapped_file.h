@@ -27,6 +27,10 @@ struct FileStamp {
 
 class MappedFile {
  public:
+  // Bytes behind the end of a mapped file that may be read too, so that who reads many at once
+  // needs no copy.
+  static constexpr size_t kPadding = 64;
+
   MappedFile() = default;
   // Regular files only; an empty file gives an empty span. Errors: kNotFound, kIo, kInvalidArgument
   // (a folder, a device).
@@ -47,11 +51,14 @@ class MappedFile {
   std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_bytes_}; }
   size_t size() const { return size_bytes_; }
   const std::string& name() const { return name_; }  // the path, for messages
+  bool padded() const { return mapped_; }            // borrowed bytes have no padding
   // Of the file as it was opened; nothing for borrowed bytes.
   const std::optional<FileStamp>& stamp() const { return stamp_; }
 
  private:
   void swap(MappedFile& other) noexcept;
+
+  size_t mapped_bytes() const { return size_bytes_ + kPadding; }
 
   const std::byte* data_ = nullptr;
   size_t size_bytes_ = 0;

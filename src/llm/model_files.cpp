@@ -77,7 +77,7 @@ Result<std::unique_ptr<Tokenizer>> load_from_folder(const FileSource& files) {
     if (files.has(kTokenizerConfig)) {
       ASSIGN_OR_RETURN(config, files.open(kTokenizerConfig));
     }
-    return tokenizer::load_tokenizer_json(json.text(), json.name(), config.text());
+    return tokenizer::load_tokenizer_json(json, config.text());
   }
   for (const char* name : kOtherTokenizers) {
     if (files.has(name)) return tokenizer::load_any_file(files.name() + "/" + name);

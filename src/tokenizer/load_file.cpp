@@ -1,6 +1,5 @@
 #include <filesystem>
 
-#include "base/mapped_file.h"
 #include "tokenizer/load.h"
 
 namespace orrery::tokenizer {
@@ -27,7 +26,7 @@ LoadResult load_any_file(const std::string& path, std::string_view pattern) {
     const std::filesystem::path beside =
         std::filesystem::path(path).parent_path() / "tokenizer_config.json";
     const Result<MappedFile> config = MappedFile::open(beside.string());
-    return load_tokenizer_json(text, path, config.ok() ? config->text() : std::string_view());
+    return load_tokenizer_json(file, config.ok() ? config->text() : std::string_view());
   }
   if (looks_like_ranks(text)) return load_tiktoken(text, pattern, path);
   return load_sentencepiece(file.bytes(), path);

@@ -1,6 +1,7 @@
 // The vocabulary of a GGUF file (tokenizer.ggml.*).
 #include <algorithm>
-#include <numeric>
+#include <array>
+#include <deque>
 
 #include "base/utf8.h"
 #include "tokenizer/gguf_pre.h"
@@ -68,35 +69,37 @@ class GgufLoader {
   // The spelling in our vocabulary. Byte-level: tokens that are looked for in the text are given
   // as they are; the decoder expects the alphabet. BERT: U+2581 marks the begin of a word, and ##
   // its continuation elsewhere.
-  std::string spelling(size_t id) const {
+  std::string_view spelling(size_t id) {
     const std::string_view token = in_.tokens[id];
     const bool text = type(id) == kControl || type(id) == kUserDefined;
-    std::string out;
     if (in_.model == "gpt2" && text) {
-      append_byte_level(token, out);
-      return out;
+      append_byte_level(token, respelled_.emplace_back());
+      return respelled_.back();
     }
-    if (in_.model != "bert" || text || type(id) == kUnknown) return std::string(token);
-    if (token.starts_with(kSpaceSymbol)) return std::string(token.substr(kSpaceSymbol.size()));
-    return token.starts_with('[') && token.ends_with(']') ? std::string(token)
-                                                          : "##" + std::string(token);
+    if (in_.model != "bert" || text || type(id) == kUnknown) return token;
+    if (token.starts_with(kSpaceSymbol)) return token.substr(kSpaceSymbol.size());
+    if (token.starts_with('[') && token.ends_with(']')) return token;
+    return respelled_.emplace_back("##" + std::string(token));
   }
 
   Status fill_vocab() {
     size_t bytes = 0;
     for (const std::string_view token : in_.tokens) bytes += 2 * token.size() + 2;
-    pipeline_->vocab.reserve(in_.tokens.size(), bytes);
+    std::vector<TokenText> tokens;
+    tokens.reserve(in_.tokens.size());
     for (size_t i = 0; i < in_.tokens.size(); ++i) {
       if (!is_valid_utf8(in_.tokens[i])) {
         return malformed("{}: tokenizer.ggml.tokens[{}]: not UTF-8", where_, i);
       }
       const auto id = static_cast<TokenId>(i);
-      RETURN_IF_ERROR(pipeline_->vocab.add(spelling(i), id, where_));
+      tokens.push_back({spelling(i), id});
       const bool special = type(i) == kControl || type(i) == kUnknown;
       if (special || type(i) == kUserDefined) {
         added_.push_back(raw_token(in_.tokens[i], id, special));
       }
     }
+    pipeline_->vocab.reserve(in_.tokens.size(), bytes);
+    RETURN_IF_ERROR(pipeline_->vocab.add(tokens, where_));
     RETURN_IF_ERROR(read_id("bos", in_.bos_token_id, pipeline_->bos));
     RETURN_IF_ERROR(read_id("eos", in_.eos_token_id, pipeline_->eos));
     RETURN_IF_ERROR(read_id("unknown", in_.unknown_token_id, pipeline_->unk));
@@ -118,14 +121,13 @@ class GgufLoader {
     ASSIGN_OR_RETURN(GgufPre pre, gguf_pre(in_.pre.empty() ? "default" : in_.pre, where_));
     pipeline_->normalizers = std::move(pre.normalizers);
     pipeline_->pre_tokenizers = std::move(pre.pre_tokenizers);
+    std::future<StringTable> table = begin_table(*pipeline_, pre.map_bytes);
     MergeTable merges;
     RETURN_IF_ERROR(read_merges(merges));
     BpeConfig config;
     config.bytes = pre.map_bytes;
     config.ignore_merges = pre.ignore_merges;
-    StringTable table =
-        config.bytes ? byte_level_table(*pipeline_) : spelling_table(pipeline_->vocab);
-    pipeline_->model = make_bpe(std::move(config), std::move(table), std::move(merges));
+    pipeline_->model = make_bpe(std::move(config), table.get(), std::move(merges));
     DecoderStep step;
     step.kind = DecoderStep::Kind::kByteLevel;
     pipeline_->decoder = {step};
@@ -136,24 +138,29 @@ class GgufLoader {
 
   Status read_merges(MergeTable& merges) const {
     merges.reserve(in_.merges.size());
-    std::string merged;
-    for (size_t i = 0; i < in_.merges.size(); ++i) {
-      const std::string_view merge = in_.merges[i];
-      // A token may begin with a space only in files that do not use the alphabet.
-      const size_t space = merge.find(' ', 1);
-      if (space == std::string_view::npos) {
-        return malformed("{}: tokenizer.ggml.merges[{}]: expected two tokens", where_, i);
+    MergeReader reader(pipeline_->vocab);
+    for (size_t begin = 0; begin < in_.merges.size(); begin += kLookups) {
+      const size_t count = std::min(kLookups, in_.merges.size() - begin);
+      std::array<MergeReader::Pair, kLookups> pairs;
+      std::array<MergeTable::Entry, kLookups> found;
+      for (size_t i = 0; i < count; ++i) {
+        const std::string_view merge = in_.merges[begin + i];
+        // A token may begin with a space only in files that do not use the alphabet.
+        const size_t space = merge.find(' ', 1);
+        if (space == std::string_view::npos) {
+          return malformed("{}: tokenizer.ggml.merges[{}]: expected two tokens", where_, begin + i);
+        }
+        pairs[i] = {merge.substr(0, space), merge.substr(space + 1)};
       }
-      merged.assign(merge.substr(0, space));
-      merged += merge.substr(space + 1);
-      const auto left = pipeline_->vocab.find(merge.substr(0, space));
-      const auto right = pipeline_->vocab.find(merge.substr(space + 1));
-      const auto whole = pipeline_->vocab.find(merged);
-      if (!left.has_value() || !right.has_value() || !whole.has_value()) {
-        return malformed("{}: tokenizer.ggml.merges[{}]: \"{}\" leads outside the vocabulary",
-                         where_, i, merge);
+      reader.find(std::span(pairs).first(count), std::span(found).first(count));
+      for (size_t i = 0; i < count; ++i) {
+        if (found[i].left < 0) {
+          return malformed("{}: tokenizer.ggml.merges[{}]: \"{}\" leads outside the vocabulary",
+                           where_, begin + i, in_.merges[begin + i]);
+        }
+        found[i].merge.rank = static_cast<uint32_t>(begin + i);
       }
-      merges.assign(*left, *right, {static_cast<uint32_t>(i), *whole});
+      merges.assign(std::span(found).first(count));
     }
     return {};
   }
@@ -270,6 +277,7 @@ class GgufLoader {
   std::string_view where_;
   std::unique_ptr<Pipeline> pipeline_ = std::make_unique<Pipeline>();
   std::vector<AddedToken> added_;
+  std::deque<std::string> respelled_;  // spellings that are not in the file
   bool add_bos_ = false;
   bool add_eos_ = false;
 };

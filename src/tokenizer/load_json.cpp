@@ -90,25 +90,31 @@ class JsonLoader {
     if (type_ == "Unigram") {
       if (vocab->get_array().get(array) != simdjson::SUCCESS)
         return fail("model.vocab", "an array");
-      pipeline_->vocab.reserve(array.size() + added + config_tokens, capacity);
-      return read_scores(array);
+      std::vector<TokenText> tokens;
+      RETURN_IF_ERROR(read_scores(array, tokens));
+      pipeline_->vocab.reserve(tokens.size() + added + config_tokens, capacity);
+      return pipeline_->vocab.add(tokens, where_);
     }
     if (vocab->get_object().get(object) != simdjson::SUCCESS) {
       return fail("model.vocab", "an object");
     }
     pipeline_->vocab.reserve(object.size() + added + config_tokens, capacity);
+    std::vector<TokenText> some;
     for (const auto field : object) {
       int64_t id = -1;
       if (field.value.get_int64().get(id) != simdjson::SUCCESS) {
         return malformed("{}: model.vocab: token \"{}\": expected a 64-bit integer", where_,
                          field.key);
       }
-      RETURN_IF_ERROR(pipeline_->vocab.add(field.key, id, where_));
+      some.push_back({field.key, id});
+      if (some.size() < kLookups) continue;
+      RETURN_IF_ERROR(pipeline_->vocab.add(some, where_));
+      some.clear();
     }
-    return {};
+    return pipeline_->vocab.add(some, where_);
   }
 
-  Status read_scores(simdjson::dom::array array) {
+  Status read_scores(simdjson::dom::array array, std::vector<TokenText>& tokens) {
     int64_t id = 0;
     for (const JsonElement entry : array) {
       std::string_view token;
@@ -117,7 +123,7 @@ class JsonLoader {
           entry.at(1).get_double().get(score) != simdjson::SUCCESS) {
         return fail(fmt::format("model.vocab[{}]", id), "[token, score]");
       }
-      RETURN_IF_ERROR(pipeline_->vocab.add(token, id++, where_));
+      tokens.push_back({token, id++});
       scores_.push_back(score_of(score));
     }
     return {};
@@ -179,10 +185,10 @@ class JsonLoader {
     if (!on_bytes_ && config.continuing_prefix.empty() && config.end_of_word_suffix.empty()) {
       config.cut_before = cut_before_of(pipeline_->vocab);
     }
+    std::future<StringTable> table = begin_table(*pipeline_, on_bytes_);
     MergeTable merges;
     RETURN_IF_ERROR(read_merges(model, config.continuing_prefix.size(), merges));
-    StringTable table = on_bytes_ ? byte_level_table(*pipeline_) : spelling_table(pipeline_->vocab);
-    pipeline_->model = make_bpe(std::move(config), std::move(table), std::move(merges));
+    pipeline_->model = make_bpe(std::move(config), table.get(), std::move(merges));
     return {};
   }
 
@@ -199,50 +205,64 @@ class JsonLoader {
       return fail("model.merges", "an array");
     }
     merges.reserve(array.size());
-    uint32_t rank = 0;
+    MergeReader reader(pipeline_->vocab, prefix_size);
+    std::vector<JsonElement> some;
+    size_t rank = 0;
     for (const JsonElement entry : array) {
-      std::string_view text, left, right;
-      std::array<std::optional<TokenId>, 3> ids;
-      if (entry.get_string().get(text) == simdjson::SUCCESS) {
-        // Where a token has spaces in it, the space that separates is the one that leaves tokens.
-        for (size_t space = text.find(' '); space != text.npos && !ids[2].has_value();
-             space = text.find(' ', space + 1)) {
-          left = text.substr(0, space);
-          right = text.substr(space + 1);
-          ids = merge_ids(left, right, prefix_size);
-        }
-      } else if (entry.at(0).get_string().get(left) == simdjson::SUCCESS &&
-                 entry.at(1).get_string().get(right) == simdjson::SUCCESS) {
-        ids = merge_ids(left, right, prefix_size);
-      }
-      if (!ids[0].has_value() || !ids[1].has_value() || !ids[2].has_value()) {
+      some.push_back(entry);
+      if (some.size() < kLookups) continue;
+      RETURN_IF_ERROR(read_some_merges(some, rank, reader, merges));
+      rank += some.size();
+      some.clear();
+    }
+    return read_some_merges(some, rank, reader, merges);
+  }
+
+  Status read_some_merges(std::span<const JsonElement> entries, size_t rank, MergeReader& reader,
+                          MergeTable& merges) {
+    std::array<MergeReader::Pair, kLookups> pairs;
+    std::array<MergeTable::Entry, kLookups> found;
+    for (size_t i = 0; i < entries.size(); ++i) pairs[i] = merge_pair(entries[i]);
+    const auto merged = std::span(found).first(entries.size());
+    reader.find(std::span(pairs).first(entries.size()), merged);
+    for (size_t i = 0; i < entries.size(); ++i) {
+      if (merged[i].left < 0) find_other_space(entries[i], reader, merged[i]);
+      if (merged[i].left < 0) {
         return malformed(
             "{}: model.merges[{}]: expected two tokens of the vocabulary that make a "
             "third, got \"{}\"",
-            where_, rank, simdjson::minify(entry));
+            where_, rank + i, simdjson::minify(entries[i]));
       }
-      merges.assign(*ids[0], *ids[1], {rank++, *ids[2]});
+      merged[i].merge.rank = static_cast<uint32_t>(rank + i);
     }
+    merges.assign(merged);
     return {};
   }
 
-  // Of left, right and what they merge into; the last only if all are tokens.
-  std::array<std::optional<TokenId>, 3> merge_ids(std::string_view left, std::string_view right,
-                                                  size_t prefix_size) {
-    const Vocab& vocab = pipeline_->vocab;
-    std::array<std::optional<TokenId>, 3> ids = {vocab.find(left), vocab.find(right), {}};
-    if (ids[0].has_value() && ids[1].has_value()) {
-      merged_.assign(left);
-      merged_.append(right.substr(std::min(prefix_size, right.size())));
-      // Files list merges in the order of their results: most often the result is that of the merge
-      // before, or the next id, which is found without a table in memory that the cache lacks.
-      for (const TokenId guess : {last_merged_, last_merged_ + 1}) {
-        if (vocab.has(guess) && vocab.token(guess) == merged_) ids[2] = guess;
-      }
-      if (!ids[2].has_value()) ids[2] = vocab.find(merged_);
-      last_merged_ = ids[2].value_or(last_merged_);
+  // Empty strings if `entry` is of another kind, or has no space: they make no token either.
+  static MergeReader::Pair merge_pair(JsonElement entry) {
+    std::string_view text, left, right;
+    if (entry.get_string().get(text) == simdjson::SUCCESS) {
+      const size_t space = text.find(' ');
+      if (space == text.npos) return {};
+      return {text.substr(0, space), text.substr(space + 1)};
     }
-    return ids;
+    if (entry.at(0).get_string().get(left) != simdjson::SUCCESS ||
+        entry.at(1).get_string().get(right) != simdjson::SUCCESS) {
+      return {};
+    }
+    return {left, right};
+  }
+
+  // Where a token has spaces in it, the space that separates is the one that leaves tokens.
+  static void find_other_space(JsonElement entry, MergeReader& reader, MergeTable::Entry& found) {
+    std::string_view text;
+    if (entry.get_string().get(text) != simdjson::SUCCESS) return;
+    for (size_t space = text.find(' '); space != text.npos && found.left < 0;
+         space = text.find(' ', space + 1)) {
+      const MergeReader::Pair pair = {text.substr(0, space), text.substr(space + 1)};
+      reader.find({&pair, 1}, {&found, 1});
+    }
   }
 
   Status read_unigram(JsonElement model) {
@@ -484,8 +504,6 @@ class JsonLoader {
   std::vector<AddedToken> added_;
   std::unordered_map<std::string, size_t> added_index_;  // by content
   std::vector<double> scores_;
-  std::string merged_;
-  TokenId last_merged_ = -1;
   bool on_bytes_ = false;
 };
 
@@ -499,31 +517,50 @@ AddedToken raw_token(std::string_view content, TokenId id, bool special) {
   return token;
 }
 
-LoadResult load_tokenizer_json(std::string_view json, std::string_view where,
-                               std::string_view tokenizer_config_json) {
-  simdjson::dom::parser parser, config_parser;
-  JsonElement root;
+namespace {
+
+// A parser of its own for each: what it needs beside the document goes when it is done.
+Result<JsonElement> parse(std::string_view json, bool padded, std::string_view where,
+                          simdjson::dom::document& document) {
   if (json.size() >= simdjson::SIMDJSON_MAXSIZE_BYTES) {
     return malformed("{}: {} bytes, expected less than 4 GiB", where, json.size());
   }
-  if (const auto error = parser.parse(json.data(), json.size()).get(root);
+  simdjson::dom::parser parser;
+  JsonElement root;
+  const bool copy = !padded;
+  if (const auto error =
+          parser.parse_into_document(document, json.data(), json.size(), copy).get(root);
       error != simdjson::SUCCESS) {
     return malformed("{}: not JSON: {}", where, simdjson::error_message(error));
   }
+  return root;
+}
+
+LoadResult load(std::string_view json, bool padded, std::string_view where,
+                std::string_view tokenizer_config_json) {
+  simdjson::dom::document document, config_document;
+  ASSIGN_OR_RETURN(const JsonElement root, parse(json, padded, where, document));
   std::optional<JsonElement> config;
   std::string config_text;
   if (!tokenizer_config_json.empty()) {
     // Through another parser: model_max_length is often 10^30, a number that simdjson refuses.
     ASSIGN_OR_RETURN(const Json parsed, parse_json(tokenizer_config_json, "tokenizer_config.json"));
     config_text = dump_json(parsed);
-    JsonElement element;
-    const auto error = config_parser.parse(config_text).get(element);
-    if (error != simdjson::SUCCESS) {
-      return malformed("{}: tokenizer_config.json: {}", where, simdjson::error_message(error));
-    }
-    config = element;
+    ASSIGN_OR_RETURN(config, parse(config_text, false, "tokenizer_config.json", config_document));
   }
   return JsonLoader(where).run(root, config, json.size() + config_text.size());
+}
+
+}  // namespace
+
+LoadResult load_tokenizer_json(const MappedFile& json, std::string_view tokenizer_config_json) {
+  static_assert(MappedFile::kPadding >= simdjson::SIMDJSON_PADDING);
+  return load(json.text(), json.padded(), json.name(), tokenizer_config_json);
+}
+
+LoadResult load_tokenizer_json(std::string_view json, std::string_view where,
+                               std::string_view tokenizer_config_json) {
+  return load(json, false, where, tokenizer_config_json);
 }
 
 }  // namespace orrery::tokenizer

@@ -229,17 +229,19 @@ class SpmLoader {
     for (const SpmPiece& piece : model_.pieces) bytes += piece.text.size();
     pipeline_->vocab.reserve(model_.pieces.size(), bytes);
     std::optional<TokenId> unknown;
+    std::vector<TokenText> tokens;
     for (size_t i = 0; i < model_.pieces.size(); ++i) {
       const SpmPiece& piece = model_.pieces[i];
-      if (pipeline_->vocab.find(piece.text).has_value()) {
-        return malformed("{}: piece \"{}\" is there twice", where_, piece.text);
-      }
       const auto id = static_cast<TokenId>(i);
-      RETURN_IF_ERROR(pipeline_->vocab.add(piece.text, id, where_));
+      tokens.push_back({piece.text, id});
       if (piece.type == kUnknown) unknown = id;
       if (piece.type == kUnknown || piece.type == kControl) {
         added_.push_back(raw_token(piece.text, id, true));
       }
+    }
+    RETURN_IF_ERROR(pipeline_->vocab.add(tokens, where_));
+    if (const auto id = pipeline_->vocab.find_duplicate()) {
+      return malformed("{}: piece \"{}\" is there twice", where_, pipeline_->vocab.token(*id));
     }
     if (!unknown.has_value()) return malformed("{}: no piece of type unknown", where_);
     pipeline_->unk = unknown;

@@ -203,16 +203,19 @@ Status fill_vocab(const Ranks& ranks, const Known& known, std::string_view where
   const size_t extra = known.name == "qwen3" || known.name == "qwen2" ? kQwen3Added.size() : 0;
   pipeline.vocab.reserve(ranks.rank.size() + specials.size() + extra,
                          2 * ranks.arena.size() + (1 << 16));
-  std::string spelling;
+  std::string spellings;
+  spellings.reserve(2 * ranks.arena.size());  // so that it never moves: a byte has at most two
+  std::vector<TokenText> tokens;
   for (size_t i = 0; i < ranks.rank.size(); ++i) {
-    spelling.clear();
+    const size_t begin = spellings.size();
     append_byte_level(
         std::string_view(ranks.arena).substr(ranks.spans[i].first, ranks.spans[i].second),
-        spelling);
-    if (pipeline.vocab.find(spelling).has_value()) {
-      return malformed("{}: token \"{}\" has two ranks", where, spelling);
-    }
-    RETURN_IF_ERROR(pipeline.vocab.add(spelling, ranks.rank[i], where));
+        spellings);
+    tokens.push_back({std::string_view(spellings).substr(begin), ranks.rank[i]});
+  }
+  RETURN_IF_ERROR(pipeline.vocab.add(tokens, where));
+  if (const auto id = pipeline.vocab.find_duplicate()) {
+    return malformed("{}: token \"{}\" has two ranks", where, pipeline.vocab.token(*id));
   }
   const auto add = [&](std::string_view content, TokenId id, bool special) -> Status {
     RETURN_IF_ERROR(pipeline.vocab.add(content, id, where));
@@ -238,16 +241,34 @@ std::vector<std::string_view> tiktoken_patterns() {
 MergeTable merges_of_ranks(const StringTable& table, const std::vector<std::string_view>& tokens) {
   MergeTable merges;
   merges.reserve(tokens.size() * 2);
+  std::vector<std::string_view> lefts, rights;
+  std::vector<TokenId> left_ids, right_ids;
+  std::vector<MergeTable::Entry> entries;  // of the cuts; the ids of their tokens are to be found
+  const auto flush = [&] {
+    left_ids.resize(lefts.size());
+    right_ids.resize(lefts.size());
+    table.find(lefts, left_ids);
+    table.find(rights, right_ids);
+    size_t found = 0;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      if (left_ids[i] < 0 || right_ids[i] < 0) continue;
+      entries[found++] = {left_ids[i], right_ids[i], entries[i].merge};
+    }
+    merges.assign(std::span(entries).first(found));
+    lefts.clear();
+    rights.clear();
+    entries.clear();
+  };
   for (size_t id = 0; id < tokens.size(); ++id) {
     const std::string_view token = tokens[id];
     for (size_t cut = 1; cut < token.size(); ++cut) {
-      const auto left = table.find(token.substr(0, cut));
-      if (!left.has_value()) continue;
-      const auto right = table.find(token.substr(cut));
-      if (!right.has_value()) continue;
-      merges.assign(*left, *right, {static_cast<uint32_t>(id), static_cast<TokenId>(id)});
+      lefts.push_back(token.substr(0, cut));
+      rights.push_back(token.substr(cut));
+      entries.push_back({-1, -1, {static_cast<uint32_t>(id), static_cast<TokenId>(id)}});
     }
+    if (entries.size() >= kLookups) flush();
   }
+  flush();
   return merges;
 }
 

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "tokenizer/vocab.h"
+#include "tokenizer/merges.h"
 
 namespace orrery::tokenizer {
 

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/merges.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/trie.h"
-#include "tokenizer/vocab.h"
 
 namespace orrery::tokenizer {
 

@@ -115,39 +115,52 @@ Status Pipeline::finish(std::vector<AddedToken> added_tokens, std::string_view w
 
 namespace {
 
-// Of equal strings with different ids only the one that the vocabulary finds counts.
-void add_token(const Vocab& vocab, std::string_view token, int64_t id, std::string_view key,
-               StringTable& table) {
-  const auto value = static_cast<TokenId>(id);
-  if (!table.insert(key, value) && vocab.find(token) == value) table.assign(key, value);
+// The table of what key(token) gives for each token, unless it gives nothing. Of equal tokens with
+// different ids only the one that the vocabulary finds counts.
+template <typename Key>
+StringTable table_of(const Vocab& vocab, const Key& key) {
+  StringTable table;
+  table.reserve(static_cast<size_t>(vocab.count()));
+  std::vector<TokenText> some;
+  const bool unique = vocab.unique();
+  for (int64_t id = 0; id < vocab.size(); ++id) {
+    if (!vocab.has(id)) continue;
+    const std::string_view token = vocab.token(id);
+    if (!unique && vocab.find(token) != static_cast<TokenId>(id)) continue;
+    const std::optional<std::string_view> text = key(token);
+    if (!text.has_value()) continue;
+    some.push_back({*text, id});
+    if (some.size() < kLookups) continue;
+    table.assign(some);
+    some.clear();
+  }
+  table.assign(some);
+  return table;
+}
+
+StringTable byte_level_table(Pipeline& pipeline) {
+  std::string& bytes = pipeline.raw_bytes;
+  size_t total = 0;
+  for (int64_t id = 0; id < pipeline.vocab.size(); ++id) total += pipeline.vocab.token(id).size();
+  bytes.reserve(total);  // so that it never moves: bytes are fewer than spellings
+  return table_of(pipeline.vocab, [&](std::string_view token) -> std::optional<std::string_view> {
+    const size_t begin = bytes.size();
+    if (token.empty() || !decode_byte_level(token, bytes)) return std::nullopt;
+    return std::string_view(bytes).substr(begin);
+  });
 }
 
 }  // namespace
 
-StringTable byte_level_table(Pipeline& pipeline) {
-  const Vocab& vocab = pipeline.vocab;
-  size_t total = 0;
-  for (int64_t id = 0; id < vocab.size(); ++id) total += vocab.token(id).size();
-  pipeline.raw_bytes.reserve(total);  // so that it never moves: bytes are fewer than spellings
-  StringTable table;
-  table.reserve(static_cast<size_t>(vocab.count()));
-  for (int64_t id = 0; id < vocab.size(); ++id) {
-    const std::string_view token = vocab.token(id);
-    const size_t begin = pipeline.raw_bytes.size();
-    if (token.empty() || !decode_byte_level(token, pipeline.raw_bytes)) continue;
-    add_token(vocab, token, id, std::string_view(pipeline.raw_bytes).substr(begin), table);
-  }
-  return table;
+StringTable spelling_table(const Vocab& vocab) {
+  return table_of(vocab, [](std::string_view token) { return std::optional(token); });
 }
 
-StringTable spelling_table(const Vocab& vocab) {
-  StringTable table;
-  table.reserve(static_cast<size_t>(vocab.count()));
-  for (int64_t id = 0; id < vocab.size(); ++id) {
-    const std::string_view token = vocab.token(id);
-    if (vocab.has(id)) add_token(vocab, token, id, token, table);
-  }
-  return table;
+std::future<StringTable> begin_table(Pipeline& pipeline, bool bytes) {
+  // Where there are no more threads, the caller makes it when it asks for it.
+  return std::async(std::launch::async | std::launch::deferred, [&pipeline, bytes] {
+    return bytes ? byte_level_table(pipeline) : spelling_table(pipeline.vocab);
+  });
 }
 
 std::string cut_before_of(const Vocab& vocab) {

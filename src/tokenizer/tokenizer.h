@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/mapped_file.h"
 #include "base/status.h"
 
 namespace orrery::tokenizer {
@@ -123,6 +124,7 @@ using LoadResult = Result<std::unique_ptr<Tokenizer>>;
 
 // tokenizer.json, and tokenizer_config.json if there is one (bos, eos, add_bos_token, flags of
 // added tokens).
+LoadResult load_tokenizer_json(const MappedFile& json, std::string_view tokenizer_config_json = {});
 LoadResult load_tokenizer_json(std::string_view json, std::string_view where,
                                std::string_view tokenizer_config_json = {});
 

@@ -1,44 +1,78 @@
 #include "tokenizer/vocab.h"
 
 #include <algorithm>
-#include <bit>
+#include <array>
 
 #include "base/check.h"
+#include "tokenizer/slots.h"
 
 namespace orrery::tokenizer {
-namespace {
-
-// Slots for `count` keys with at most two thirds of them in use.
-size_t slots_for(size_t count) { return std::bit_ceil(std::max<size_t>(8, count + count / 2 + 1)); }
-
-}  // namespace
 
 void StringTable::reserve(size_t count) {
   if (slots_for(count) > slots_.size()) grow(slots_for(count));
 }
 
 void StringTable::grow(size_t slots) {
-  std::vector<Slot> old(slots);
+  decltype(slots_) old(slots);
   old.swap(slots_);
   mask_ = slots - 1;
   for (const Slot& slot : old) {
-    if (slot.data == nullptr) continue;
-    const std::string_view key(slot.data, slot.size);
-    *const_cast<Slot*>(locate(key, hash_bytes(key))) = slot;
+    if (!slot.empty()) slots_[locate(slot.view(), hash_bytes(slot.view()))] = slot;
   }
 }
 
-bool StringTable::insert(std::string_view key, TokenId id) {
-  reserve(size_ + 1);
-  Slot* slot = const_cast<Slot*>(locate(key, hash_bytes(key)));
-  if (slot->data != nullptr) return false;
-  *slot = {key.data() != nullptr ? key.data() : "", static_cast<uint32_t>(key.size()), id};
-  ++size_;
-  return true;
+void StringTable::put(std::string_view key, uint64_t hash, TokenId id) {
+  Slot& slot = slots_[locate(key, hash)];
+  if (slot.empty()) {
+    ++size_;
+    slot = {text_of(key), static_cast<uint32_t>(key.size()), 0};
+  }
+  slot.id_plus_1 = static_cast<uint32_t>(id) + 1;
 }
 
 void StringTable::assign(std::string_view key, TokenId id) {
-  if (!insert(key, id)) const_cast<Slot*>(locate(key, hash_bytes(key)))->id = id;
+  reserve(size_ + 1);
+  put(key, hash_bytes(key), id);
+}
+
+void StringTable::assign(std::span<const TokenText> tokens) {
+  reserve(size_ + tokens.size());
+  std::array<uint64_t, kLookups> hashes;
+  for (; !tokens.empty(); tokens = tokens.subspan(std::min(kLookups, tokens.size()))) {
+    const auto some = tokens.first(std::min(kLookups, tokens.size()));
+    for (size_t i = 0; i < some.size(); ++i) {
+      hashes[i] = hash_bytes(some[i].text);
+      __builtin_prefetch(&slots_[hashes[i] & mask_], 1);
+    }
+    for (size_t i = 0; i < some.size(); ++i) {
+      put(some[i].text, hashes[i], static_cast<TokenId>(some[i].id));
+    }
+  }
+}
+
+void StringTable::find(std::span<const std::string_view> keys, std::span<TokenId> ids) const {
+  CHECK(keys.size() == ids.size());
+  if (slots_.empty()) {
+    std::ranges::fill(ids, -1);
+    return;
+  }
+  std::array<uint64_t, kLookups> hashes;
+  for (size_t begin = 0; begin < keys.size(); begin += kLookups) {
+    const size_t count = std::min(kLookups, keys.size() - begin);
+    for (size_t i = 0; i < count; ++i) {
+      hashes[i] = hash_bytes(keys[begin + i]);
+      __builtin_prefetch(&slots_[hashes[i] & mask_]);
+    }
+    // The strings that lie outside of the table, next.
+    for (size_t i = 0; i < count; ++i) {
+      const Slot& slot = slots_[hashes[i] & mask_];
+      if (slot.size > kInside) __builtin_prefetch(slot.view().data());
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const Slot& slot = slots_[locate(keys[begin + i], hashes[i])];
+      ids[begin + i] = slot.empty() ? -1 : slot.id();
+    }
+  }
 }
 
 void Vocab::reserve(size_t tokens, size_t capacity_bytes) {
@@ -50,57 +84,54 @@ void Vocab::reserve(size_t tokens, size_t capacity_bytes) {
   table_.reserve(tokens);
 }
 
-Status Vocab::add(std::string_view token, int64_t id, std::string_view where) {
+// Into the arena and the list by id.
+Status Vocab::keep(const TokenText& token, std::string_view where) {
+  const auto& [text, id] = token;
   const int64_t limit = std::min<int64_t>(kMaxTokenId, static_cast<int64_t>(expected_) + kMaxGaps);
   if (id < 0 || id > limit) {
-    return malformed("{}: token \"{}\": expected an id in [0, {}], got {}", where, token, limit,
-                     id);
+    return malformed("{}: token \"{}\": expected an id in [0, {}], got {}", where, text, limit, id);
   }
-  CHECK(token.size() <= capacity_ - used_) << "reserve() promised enough";
+  CHECK(text.size() <= capacity_ - used_) << "reserve() promised enough";
   if (id >= size()) spans_.resize(static_cast<size_t>(id) + 1);
   std::string_view& span = spans_[static_cast<size_t>(id)];
   if (span.data() != nullptr) {
-    if (span == token) return {};
-    return malformed("{}: id {} belongs to \"{}\" and to \"{}\"", where, id, span, token);
+    if (span == text) return {};
+    return malformed("{}: id {} belongs to \"{}\" and to \"{}\"", where, id, span, text);
   }
-  if (!token.empty()) std::memcpy(arena_.get() + used_, token.data(), token.size());
-  span = std::string_view(arena_.get() + used_, token.size());
-  used_ += token.size();
-  table_.assign(span, static_cast<TokenId>(id));
+  if (!text.empty()) std::memcpy(arena_.get() + used_, text.data(), text.size());
+  span = std::string_view(arena_.get() + used_, text.size());
+  used_ += text.size();
   ++count_;
   return {};
+}
+
+Status Vocab::add(std::span<const TokenText> tokens, std::string_view where) {
+  std::array<TokenText, kLookups> kept;
+  for (; !tokens.empty(); tokens = tokens.subspan(std::min(kLookups, tokens.size()))) {
+    const auto some = tokens.first(std::min(kLookups, tokens.size()));
+    size_t count = 0;
+    for (const TokenText& token : some) {
+      const int64_t before = count_;
+      RETURN_IF_ERROR(keep(token, where));
+      if (count_ > before) kept[count++] = {spans_[static_cast<size_t>(token.id)], token.id};
+    }
+    table_.assign(std::span(kept).first(count));
+  }
+  return {};
+}
+
+std::optional<TokenId> Vocab::find_duplicate() const {
+  if (unique()) return std::nullopt;
+  for (int64_t id = 0; id < size(); ++id) {
+    if (has(id) && find(token(id)) != static_cast<TokenId>(id)) return static_cast<TokenId>(id);
+  }
+  return std::nullopt;
 }
 
 Status Vocab::check_gaps(std::string_view where) const {
   if (size() - count_ <= kMaxGaps) return {};
   return malformed("{}: {} tokens leave {} ids without a token, expected at most {}", where, count_,
                    size() - count_, kMaxGaps);
-}
-
-void MergeTable::reserve(size_t count) {
-  if (slots_for(count) > slots_.size()) grow(slots_for(count));
-}
-
-void MergeTable::grow(size_t slots) {
-  std::vector<Slot> old(slots);
-  old.swap(slots_);
-  mask_ = slots - 1;
-  shift_ = 64 - std::countr_zero(slots);
-  for (const Slot& slot : old) {
-    if (slot.key == kEmpty) continue;
-    size_t i = hash(slot.key);
-    while (slots_[i].key != kEmpty) i = (i + 1) & mask_;
-    slots_[i] = slot;
-  }
-}
-
-void MergeTable::assign(TokenId left, TokenId right, Merge merge) {
-  reserve(size_ + 1);
-  const uint64_t key = key_of(left, right);
-  size_t i = hash(key);
-  while (slots_[i].key != kEmpty && slots_[i].key != key) i = (i + 1) & mask_;
-  if (slots_[i].key == kEmpty) ++size_;
-  slots_[i] = {key, merge};
 }
 
 }  // namespace orrery::tokenizer

@@ -125,8 +125,11 @@ void PackFile::prefetch() {
   const auto populate = [bytes = file_.bytes()](const std::stop_token& stop) {
     for (size_t at = 0; at < bytes.size() && !stop.stop_requested(); at += kPart) {
       auto* part = const_cast<std::byte*>(bytes.data() + at);
-      // Linux before 5.14 refuses: then pages come as they are needed.
-      if (::madvise(part, std::min(kPart, bytes.size() - at), MADV_POPULATE_READ) != 0) return;
+      const bool last = bytes.size() - at <= kLeftBytes;
+      // Linux before 5.14 refuses to populate: then pages come as they are needed.
+      if (::madvise(part, std::min(kPart, bytes.size() - at),
+                    last ? MADV_WILLNEED : MADV_POPULATE_READ) != 0)
+        return;
     }
   };
   try {

@@ -50,8 +50,11 @@ class PackFile {
   const std::string& path() const { return file_.name(); }
   int64_t bytes() const { return static_cast<int64_t>(file_.size()); }
   // Begins, on a thread of its own, to bring the file's pages into this process, in order: while
-  // something else is loaded, so that the first forward pass neither waits for the disk nor takes a
-  // page fault for every 64 KiB.
+  // the tokenizer is loaded, so that the first forward pass neither waits for the disk nor takes a
+  // page fault for every 64 KiB. The last kLeftBytes are brought into memory only, and count as
+  // this process's when they are used: until then its tokenizer's loader needs as much for a
+  // moment.
+  static constexpr size_t kLeftBytes = size_t{64} << 20;
   void prefetch();
   // Reads every byte. Errors: kMalformed with the first tensor that is not what was written.
   Status verify() const;

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "weights/pack_folder.h"
@@ -59,6 +62,35 @@ TEST_F(PackFileTest, GivesBackWhatWasAdded) {
   EXPECT_EQ(file->find("b.bias")->bytes.size(), 12u);
   EXPECT_EQ(file->find("c"), nullptr);
   EXPECT_TRUE(file->verify().ok());
+}
+
+// Bytes of files in this process's memory.
+int64_t resident_file_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    int64_t kib = 0;
+    if (word == "RssFile:" && status >> kib) return kib * 1024;
+  }
+  return 0;
+}
+
+TEST_F(PackFileTest, IsBroughtIntoThisProcessButForWhatTheTokenizerNeedsForAMoment) {
+  constexpr int64_t kBytes = int64_t{16} << 20, kLeft = PackFile::kLeftBytes;
+  matrix_.resize(kBytes + kLeft);
+  write();
+  auto file = PackFile::open(path_, kKey);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  const int64_t before = resident_file_bytes();
+  file->prefetch();
+  int64_t populated = 0;
+  for (int tries = 0; tries < 500 && populated < kBytes; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    populated = resident_file_bytes() - before;
+  }
+  if (populated == 0) GTEST_SKIP() << "MADV_POPULATE_READ needs Linux 5.14";
+  EXPECT_GE(populated, kBytes);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_LT(resident_file_bytes() - before, kBytes + kLeft / 2);
 }
 
 TEST_F(PackFileTest, RefusesEveryTruncation) {
