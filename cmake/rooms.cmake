@@ -11,9 +11,11 @@ add_custom_target(unit_tests)
 # Instruction-set files carry their flags in their names (also *_avx2_test.cpp); nothing else is built for more than the
 # baseline. What they export is checked by tools/check_symbols.sh.
 set(ORRERY_FLAGS_avx2 -mavx2 -mfma -mf16c)
+set(ORRERY_FLAGS_avxvnni ${ORRERY_FLAGS_avx2} -mavxvnni)
 set(ORRERY_FLAGS_avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl)
 set(ORRERY_FLAGS_avx512vnni ${ORRERY_FLAGS_avx512} -mavx512vnni)
 set(ORRERY_FLAGS_avx512bf16 ${ORRERY_FLAGS_avx512} -mavx512bf16)
+set(ORRERY_FLAGS_amx ${ORRERY_FLAGS_avx512vnni} -mamx-tile -mamx-bf16 -mamx-int8)
 
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   set(ORRERY_CALLS_FOR_CHECKS -mllvm -asan-instrumentation-with-call-threshold=0)
@@ -23,7 +25,7 @@ endif()
 
 function(orrery_isa_flags)
   foreach(file ${ARGN})
-    foreach(isa avx2 avx512 avx512vnni avx512bf16)
+    foreach(isa avx2 avxvnni avx512 avx512vnni avx512bf16 amx)
       if(file MATCHES "_${isa}(_test)?\\.cpp$")
         set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${ORRERY_FLAGS_${isa}}"
                                     SKIP_PRECOMPILE_HEADERS ON)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks that each object in an archive that is built for more than the baseline CPU (*_avx2.cpp, *_avx512*.cpp) exports
+# Checks that each object in an archive that is built for more than the baseline CPU (*_avx2.cpp, *_avx512*.cpp, *_amx.cpp, ...) exports
 # exactly one symbol and nothing weak: a weak copy of an inline function there could be linked into code that runs on older
 # CPUs, and crash them. Symbols of the sanitizers' own do not count.
 #
@@ -14,7 +14,7 @@ nm --defined-only --extern-only "$1" | awk '
   }
   /:$/ {
     close_object()
-    object = $1 ~ /_(avx2|avx512[a-z0-9]*)\.cpp\.o:$/ ? $1 : ""
+    object = $1 ~ /_(amx|avx2|avxvnni|avx512[a-z0-9]*)\.cpp\.o:$/ ? $1 : ""
     exported = 0; list = ""; weak = ""
     next
   }

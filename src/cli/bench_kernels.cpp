@@ -317,7 +317,7 @@ int bench_kernels_command(Args args) {
       {"--seconds", 0, "S", "time of a case in a round (default 0.05)",
        set_double(options.seconds, 0, 3600)},
       {"--threads", 0, "N", "threads (default: one per CPU)", set_int(options.threads, 0, 1024)},
-      {"--cpu-isa", 0, "NAME", "force a table of kernels: scalar, avx2, avx512, avx512vnni",
+      {"--cpu-isa", 0, "NAME", "kernels for amx, avx512vnni, avx512, avxvnni, avx2 or scalar",
        set_text(options.cpu_isa)},
       {"--json", 0, "", "one JSON object", set_switch(options.json)},
   };

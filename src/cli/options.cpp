@@ -96,7 +96,7 @@ std::vector<Flag> EngineOptions::flags() {
        set_text(llm.generation_config)},
       {"--threads", 0, "N", "threads of the kernels (default: one per CPU)",
        set_int(threads, 0, 4096)},
-      {"--cpu-isa", 0, "NAME", "force a table of kernels: scalar, avx2, avx512, avx512vnni",
+      {"--cpu-isa", 0, "NAME", "kernels for amx, avx512vnni, avx512, avxvnni, avx2 or scalar",
        set_text(cpu_isa)},
       {"--pack-cache", 0, "FOLDER",
        "keeps repacked weights (default: large ones in ~/.cache/orrery)", set_text(pack_cache)},

@@ -99,8 +99,7 @@ struct AttentionBatch {
 class Kernels {
  public:
   virtual ~Kernels() = default;
-  virtual std::string_view name()
-      const = 0;  // "reference", "scalar", "avx2", "avx512", "avx512vnni"
+  virtual std::string_view name() const = 0;  // "reference" or of a table, as "avx2"
 
   // Repacks a weight matrix for matmul and embed. Errors: kResourceExhausted; kUnsupported for a
   // dtype this device cannot compute with; kInvalidArgument if k is not a multiple of the format's

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <initializer_list>
+#include <optional>
 #include <vector>
 
 #include "base/random.h"
@@ -35,17 +36,17 @@ class TestRandom {
 };
 
 // Source rows as a checkpoint has them. Block formats are random bytes with fp16 factors of both
-// signs between 2^-9 and 2^-5, here and there zero or subnormal.
+// signs between 2^-9 and 2^-5, here and there zero or subnormal; or all bytes but those `fill`.
 class TestWeights {
  public:
-  TestWeights(DType dtype, int64_t n, int64_t k, uint64_t seed)
+  TestWeights(DType dtype, int64_t n, int64_t k, uint64_t seed, std::optional<int> fill = {})
       : dtype_(dtype), n_(n), k_(k), bytes_(static_cast<size_t>(n * row_bytes(dtype, k))) {
     TestRandom random(seed);
     if (!is_quantised(dtype)) {
       for (int64_t i = 0; i < n * k; ++i) put_number(i, random.symmetric());
       return;
     }
-    for (std::byte& byte : bytes_) byte = static_cast<std::byte>(random.below(256));
+    for (std::byte& byte : bytes_) byte = static_cast<std::byte>(fill ? *fill : random.below(256));
     const auto block = static_cast<size_t>(info(dtype).block_bytes);
     for (size_t at = 0; at < bytes_.size(); at += block)
       for (const size_t offset : factor_offsets()) put_factor(at + offset, random);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "base/check.h"
@@ -19,13 +20,7 @@ namespace orrery::kernels::cpu {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-// Rows of a matmul task: their chunk of x (1 KiB a row) stays in a second-level cache of 256 KiB
-// and more while the panels pass; unpacking a panel costs some 4 % of what 192 rows then do with
-// it.
-constexpr int64_t kRowBlock = 192;
-static_assert(kRowBlock % kRoundedTile == 0 && kRowBlock % 12 == 0);  // and other tables' tiles
-// Panels of a task of many rows, which use the chunk of x in the cache one after the other.
-constexpr int64_t kPanelBlock = 8;
+static_assert(kMatmulRows % kRowsOfTile == 0 && kMatmulRows % 12 == 0);  // and other tables' tiles
 
 float* row(const Tensor& x, int64_t index) { return x.f32().data() + index * x.cols(); }
 
@@ -156,7 +151,7 @@ class CpuKernels : public Kernels {
   };
 
   void multiply(const Tensor& x, std::span<const Projection> projections) {
-    const int64_t rows = x.rows(), row_blocks = (rows + kRowBlock - 1) / kRowBlock;
+    const int64_t rows = x.rows(), row_blocks = (rows + kMatmulRows - 1) / kMatmulRows;
     if (rows == 0) return;
     const DType dtype = projections[0].w.dtype;
     const float* in = is_quantised(dtype) ? nullptr : interleave_rows(x);
@@ -171,7 +166,7 @@ class CpuKernels : public Kernels {
       const int64_t block =
           rows == 1 ? 1
                     : std::clamp<int64_t>(panels * row_blocks / (4 * pool_.num_threads()), 1,
-                                          kPanelBlock);
+                                          kMatmulPanels);
       const int64_t panel_blocks = (panels + block - 1) / block;
       tasks += row_blocks * panel_blocks;
       ns += matmul_ns(rows, w.n, w.k);
@@ -188,7 +183,7 @@ class CpuKernels : public Kernels {
         while (i >= part->tasks_end) ++part;
         const int64_t first = part == parts_.cbegin() ? 0 : std::prev(part)->tasks_end;
         const int64_t task = i - first;
-        run_matmul(part->whole, task / part->tasks_of_rows * kRowBlock,
+        run_matmul(part->whole, task / part->tasks_of_rows * kMatmulRows,
                    task % part->tasks_of_rows * part->panels_of_task, part->panels_of_task);
       }
     });
@@ -198,18 +193,24 @@ class CpuKernels : public Kernels {
   RoundedRows round_rows(const Tensor& x, DType dtype) {
     const PackedLayout layout = kernels::packed_layout(dtype);
     const int64_t rows = x.rows(), k = x.cols();
-    const auto n = static_cast<size_t>(rows * k);
-    if (rounded_.size() < n) {
-      rounded_.resize(n);
+    const bool in_tiles = table_.rows_for_tiles > 0 && rows >= table_.rows_for_tiles;
+    const int64_t whole_rows =
+        in_tiles ? (rows + kRowsOfTile - 1) / kRowsOfTile * kRowsOfTile : rows;
+    const auto n = static_cast<size_t>(whole_rows * k);
+    // Of a cache line more than there are numbers, so that they can begin with a line.
+    if (rounded_.size() < (in_tiles ? 2 * n : n) + 32) rounded_.resize((in_tiles ? 2 * n : n) + 32);
+    if (rounded_scales_.size() < n / kActivationBlock) {
       rounded_scales_.resize(n / kActivationBlock);
       rounded_starts_.resize(n / kActivationSum);
       rounded_sums_.resize(n / kActivationSum);
     }
-    const RoundedRows out{rounded_.data(), rounded_scales_.data(), rounded_starts_.data(),
-                          rounded_sums_.data()};
+    void* q = rounded_.data();
+    size_t room = 2 * rounded_.size();
+    std::align(64, 1, q, room);
+    const RoundedRows out{static_cast<int16_t*>(q), rounded_scales_.data(), rounded_starts_.data(),
+                          rounded_sums_.data(), in_tiles};
     for_rows(x, 0.2, [&](int64_t begin, int64_t end) {
-      table_.round_rows(x.f32().data(), layout.sub_block, layout.offset(), rows, k, begin, end,
-                        out);
+      table_.round_rows(x.f32().data(), layout, rows, k, begin, end, out);
     });
     return out;
   }
@@ -243,7 +244,7 @@ class CpuKernels : public Kernels {
     alignas(64) thread_local float scratch[kMatmulScratchFloats];
     MatmulTask task = whole;
     task.row_begin = first_row;
-    task.row_end = std::min(first_row + kRowBlock, whole.row_end);
+    task.row_end = std::min(first_row + kMatmulRows, whole.row_end);
     task.panel_begin = first_panel;
     task.panel_end = std::min(first_panel + panels, whole.panel_end);
     task.scratch = scratch;

@@ -1,7 +1,7 @@
-// The AVX-512 intrinsics that simd_avx512.h and simd_avx512vnni.h use, computed with AVX2 by SIMDe
-// (libsimde-dev 0.7.2), so that the AVX-512 tables are tested on machines that lack it. What SIMDe
-// does not have stands below, lane by lane. SIMDe's _mm512_fmadd_ps is two _mm256_fmadd_ps, hence
-// fused; the table's tests would show if not.
+// The AVX-512 intrinsics that simd_avx512.h, simd_avx512vnni.h and simd_amx.h use, computed with
+// AVX2 by SIMDe (libsimde-dev 0.7.2), so that the AVX-512 tables are tested on machines that lack
+// it. What SIMDe does not have stands below, lane by lane. SIMDe's _mm512_fmadd_ps is two
+// _mm256_fmadd_ps, hence fused; the table's tests would show if not.
 #pragma once
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
@@ -18,6 +18,8 @@
 #include <simde/x86/avx512/max.h>
 #include <simde/x86/avx512/mul.h>
 #include <simde/x86/avx512/or.h>
+#include <simde/x86/avx512/permutex2var.h>
+#include <simde/x86/avx512/permutexvar.h>
 #include <simde/x86/avx512/set1.h>
 #include <simde/x86/avx512/setzero.h>
 #include <simde/x86/avx512/slli.h>

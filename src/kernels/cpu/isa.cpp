@@ -1,6 +1,8 @@
 #include "kernels/cpu/isa.h"
 
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdlib>
@@ -9,7 +11,8 @@ namespace orrery::kernels::cpu {
 namespace {
 
 struct Features {
-  bool avx2 = false, avx512 = false, avx512vnni = false, avx512bf16 = false;
+  bool avx2 = false, avxvnni = false, avx512 = false, avx512vnni = false, avx512bf16 = false;
+  bool amx = false;
 };
 
 // Which register state the operating system saves (XCR0).
@@ -17,6 +20,12 @@ uint64_t saved_state() {
   uint32_t low = 0, high = 0;
   __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return low | static_cast<uint64_t>(high) << 32;
+}
+
+// Linux saves the registers of AMX for those who asked for it once, for all threads of the process.
+bool may_use_tiles() {
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 Features ask_cpu() {
@@ -34,9 +43,14 @@ Features ask_cpu() {
   constexpr uint32_t kAvx512Vnni = 1U << 11;
   found.avx512 = found.avx2 && (saved & kZmm) == kZmm && (b & kAvx512) == kAvx512;
   found.avx512vnni = found.avx512 && (c & kAvx512Vnni) != 0;
-  constexpr uint32_t kAvx512Bf16 = 1U << 5;
-  found.avx512bf16 = found.avx512 && a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 &&
-                     (a & kAvx512Bf16) != 0;
+  constexpr uint64_t kTiles = 0x60000;                       // their shapes and their data
+  constexpr uint32_t kAmx = 1U << 22 | 1U << 24 | 1U << 25;  // BF16, TILE, INT8
+  found.amx =
+      found.avx512vnni && (saved & kTiles) == kTiles && (d & kAmx) == kAmx && may_use_tiles();
+  if (a < 1 || __get_cpuid_count(7, 1, &a, &b, &c, &d) == 0) return found;
+  constexpr uint32_t kAvxVnni = 1U << 4, kAvx512Bf16 = 1U << 5;
+  found.avxvnni = found.avx2 && (a & kAvxVnni) != 0;
+  found.avx512bf16 = found.avx512 && (a & kAvx512Bf16) != 0;
   return found;
 }
 
@@ -56,10 +70,14 @@ std::string names() {
 }  // namespace
 
 std::span<const Isa> isas() {
-  static const std::array<Isa, 4> all = [] {
-    return std::array<Isa, 4>{
-        {{"avx512vnni", &kAvx512VnniTable, "AVX-512 F, BW, DQ, VL and VNNI", features().avx512vnni},
+  static const std::array<Isa, 6> all = [] {
+    return std::array<Isa, 6>{
+        {{"amx", &kAmxTable,
+          "AVX-512 F, BW, DQ, VL and VNNI, AMX-TILE, AMX-BF16 and AMX-INT8, and the system's leave",
+          features().amx},
+         {"avx512vnni", &kAvx512VnniTable, "AVX-512 F, BW, DQ, VL and VNNI", features().avx512vnni},
          {"avx512", &kAvx512Table, "AVX-512 F, BW, DQ and VL", features().avx512},
+         {"avxvnni", &kAvxVnniTable, "AVX2, FMA, F16C and AVX-VNNI", features().avxvnni},
          {"avx2", &kAvx2Table, "AVX2, FMA and F16C", features().avx2},
          {"scalar", &kScalarTable, "nothing", true}}};
   }();
@@ -67,9 +85,11 @@ std::span<const Isa> isas() {
 }
 
 const DotProducts* int8_dot_products() {
+  if (features().amx) return &kInt8TileProducts;
   return features().avx512vnni ? &kInt8DotProducts : nullptr;
 }
 const DotProducts* bf16_dot_products() {
+  if (features().amx) return &kBf16TileProducts;
   return features().avx512bf16 ? &kBf16DotProducts : nullptr;
 }
 
@@ -89,7 +109,8 @@ Result<const CpuTable*> choose_table(std::string_view name) {
                        names());
   }
   return invalid_argument(
-      "{} is '{}'; expected avx512vnni, avx512, avx2 or scalar, of which this CPU can run: {}",
+      "{} is '{}'; expected amx, avx512vnni, avx512, avxvnni, avx2 or scalar, of which this CPU "
+      "can run: {}",
       origin, name, names());
 }
 

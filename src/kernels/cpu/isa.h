@@ -11,7 +11,7 @@
 namespace orrery::kernels::cpu {
 
 struct Isa {
-  std::string_view name;  // "avx512vnni", "avx512", "avx2", "scalar"
+  std::string_view name;  // "amx", "avx512vnni", "avx512", "avxvnni", "avx2", "scalar"
   const CpuTable* table;
   std::string_view needs;  // CPU features, for messages
   bool usable;             // the CPU has them and the operating system saves their registers

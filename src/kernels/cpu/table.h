@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/packed_layout.h"
 #include "tensor/dtype.h"
 
 namespace orrery::kernels::cpu {
@@ -28,17 +29,28 @@ namespace orrery::kernels::cpu {
 // Inputs that a matmul treats at once: one super-block of the K formats. 256 · 16 outputs of fp32
 // are 16 KiB, half of the first-level cache.
 constexpr int64_t kMatmulChunk = 256;
-constexpr int64_t kMatmulScratchFloats = kMatmulChunk * 32;
+constexpr int64_t kMatmulSlabFloats = kMatmulChunk * 36;
+// Rows of a matmul task: their chunk of x (1 KiB a row) stays in a second-level cache of 256 KiB
+// and more while the panels pass; unpacking a panel costs some 4 % of what 192 rows then do with
+// it. Panels of a task of many rows, which use the chunk of x in the cache one after the other.
+constexpr int64_t kMatmulRows = 192;
+constexpr int64_t kMatmulPanels = 8;
+constexpr int64_t kMatmulScratchFloats = kMatmulSlabFloats + kMatmulRows * kMatmulPanels * 32;
 
 // Rows rounded to integers (activations.h) for a block format of sub-blocks s, in tiles of
 // kRoundedTile rows r (the last has what is left), so that a tile reads one piece of memory front
 // to back; a tile of rows from t on begins at element t · k of q, and likewise of the others.
+//
+// Where a table has tile registers and the call enough rows (CpuTable::rows_for_tiles) tiles have
+// 16 rows, the last too, and q two parts of each number in bf16 (ops/matmul_tiles.inc).
 constexpr int64_t kRoundedTile = 4;
+constexpr int64_t kRowsOfTile = 16;
 struct RoundedRows {
   int16_t* q;       // [T / r][k / 4][r][4]: four inputs as the table multiplies them
   float* scale;     // [T / r][k / 32][r]
   int32_t* starts;  // [T / r][k / s][r]: −(format's offset) · Σ q, where sums of products begin
   float* scaled_sums;  // [T / r][k / s][r]: scale · Σ q, what a minimum is multiplied with
+  bool in_tiles;
 };
 
 // out[t, n] for the rows and panels given (kernels.h: matmul).
@@ -82,11 +94,12 @@ struct CpuTable {
   const char* name;
   int fp32_flops_per_burn;  // of one iteration of burn
   int64_t tile_rows;        // MatmulTask::x
+  int64_t rows_for_tiles;   // RoundedRows::in_tiles from so many rows on; 0: never
 
   void (*matmul)(const MatmulTask& task);
   // Rows row_begin .. row_end − 1 of x [rows][k], k a multiple of 32, to the same rows of `out`,
-  // for weights of a format with that sub-block and offset (packed_layout.h).
-  void (*round_rows)(const float* x, int64_t sub_block, int32_t offset, int64_t rows, int64_t k,
+  // for weights of a format with that layout.
+  void (*round_rows)(const float* x, const PackedLayout& layout, int64_t rows, int64_t k,
                      int64_t row_begin, int64_t row_end, const RoundedRows& out);
   // out may be x. [rows][cols]
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t cols,
@@ -116,12 +129,16 @@ struct DotProducts {
   int64_t ops_per_iteration;  // multiplications and additions
   uint32_t (*burn)(int64_t iterations);
 };
-extern const DotProducts kInt8DotProducts;  // vpdpbusd
-extern const DotProducts kBf16DotProducts;  // vdpbf16ps
+extern const DotProducts kInt8DotProducts;   // vpdpbusd
+extern const DotProducts kBf16DotProducts;   // vdpbf16ps
+extern const DotProducts kInt8TileProducts;  // AMX
+extern const DotProducts kBf16TileProducts;
 
 extern const CpuTable kScalarTable;
 extern const CpuTable kAvx2Table;
+extern const CpuTable kAvxVnniTable;
 extern const CpuTable kAvx512Table;
 extern const CpuTable kAvx512VnniTable;
+extern const CpuTable kAmxTable;
 
 }  // namespace orrery::kernels::cpu

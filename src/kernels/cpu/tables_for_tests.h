@@ -15,6 +15,7 @@ namespace orrery::kernels::cpu {
 // where SIMDe was absent from the build.
 const CpuTable* emulated_avx512_table();
 const CpuTable* emulated_avx512vnni_table();
+const CpuTable* emulated_amx_table();
 
 inline std::vector<const CpuTable*> tables_to_test() {
   std::vector<const CpuTable*> tables;
@@ -23,7 +24,8 @@ inline std::vector<const CpuTable*> tables_to_test() {
     if (isa.usable) tables.push_back(isa.table);
     avx2 |= isa.usable && isa.name == "avx2";
   }
-  for (const CpuTable* emulated : {emulated_avx512_table(), emulated_avx512vnni_table()})
+  for (const CpuTable* emulated :
+       {emulated_avx512_table(), emulated_avx512vnni_table(), emulated_amx_table()})
     if (avx2 && emulated != nullptr) tables.push_back(emulated);
   return tables;
 }

@@ -113,6 +113,32 @@ TEST_P(Matmuls, GiveTheBitsOfTheReferenceForMoreRowsThanATask) {
   const int64_t rows[] = {191, 192, 193, 400};
   expect_reference(DType::kBF16, {70, 64}, rows);
   expect_reference(DType::kQ4_K, {70, 256}, rows);
+  expect_reference(DType::kQ8_0, {70, 96}, rows);
+}
+
+// Codes at both ends of their range, activations as large as they become: what fp32 must hold.
+TEST_P(Matmuls, GiveTheBitsOfTheReferenceForTheLargestSums) {
+  const int64_t rows = 19, n = 32, k = 256;
+  std::vector<float> x(rows * k), expected(rows * n), got(expected.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const size_t row = i / k;
+    const bool negative[] = {false, true, i % 2 != 0, i / 16 % 2 != 0};
+    x[i] = negative[row % 4] ? -1.0F : 1.0F;
+  }
+  x.back() = std::numeric_limits<float>::quiet_NaN();  // a block of zeros with a scale of NaN
+  for (const DType dtype : kWeightFormats) {
+    for (const int fill : {0, 0x80, 0xFF}) {
+      const TestWeights weights(dtype, n, k, 13, fill);
+      const auto packed = reference_->pack(weights.rows());
+      ASSERT_TRUE(packed.ok());
+      reference_->matmul(view(x, {rows, k}), *packed, {}, view(expected, {rows, n}));
+      kernels(1)->matmul(view(x, {rows, k}), *packed, {}, view(got, {rows, n}));
+      const auto finite = static_cast<size_t>((rows - 1) * n);
+      EXPECT_TRUE(same_bits(std::span(got).first(finite), std::span(expected).first(finite)))
+          << name(dtype) << " of bytes " << fill;
+      for (size_t i = finite; i < got.size(); ++i) EXPECT_TRUE(std::isnan(got[i])) << name(dtype);
+    }
+  }
 }
 
 TEST_P(Tables, PackAsTheReferenceDoesOnSeveralThreads) {

@@ -1,0 +1,60 @@
+// The tile registers of AMX as functions: eight of 16 rows of 64 bytes, named by their numbers.
+// Between begin_tiles() and end_tiles() only, on one thread. Memory of a tile is 1 KiB, row after
+// row. In assembly, because g++ 12's intrinsics do not say which memory they read.
+//
+// With ORRERY_EMULATE_AVX512 (the tests) the tiles are arrays.
+#pragma once
+
+#include "kernels/cpu/table.h"
+
+#ifdef ORRERY_EMULATE_AVX512
+#include "kernels/cpu/emulated_tiles_for_tests.h"
+#else
+
+namespace orrery::kernels::cpu {
+namespace {
+
+constexpr int64_t kTileBytes = 1024;
+
+ORRERY_INLINE void begin_tiles() {
+  struct alignas(64) Shapes {
+    uint8_t palette = 1, start_row = 0, zeros[14] = {};
+    uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+  };
+  static constexpr Shapes kShapes{};
+  asm volatile("ldtilecfg %0" : : "m"(kShapes));
+}
+ORRERY_INLINE void end_tiles() { asm volatile("tilerelease"); }
+
+template <int kTile>
+ORRERY_INLINE void load_tile(const void* p) {
+  asm volatile("tileloadd (%1,%2,1), %%tmm%c0"
+               :
+               : "i"(kTile), "r"(p), "r"(int64_t{64}),
+                 "m"(*static_cast<const uint8_t(*)[kTileBytes]>(p)));
+}
+template <int kTile>
+ORRERY_INLINE void store_tile(void* p) {
+  asm volatile("tilestored %%tmm%c1, (%2,%3,1)"
+               : "=m"(*static_cast<uint8_t(*)[kTileBytes]>(p))
+               : "i"(kTile), "r"(p), "r"(int64_t{64}));
+}
+template <int kTile>
+ORRERY_INLINE void zero_tile() {
+  asm volatile("tilezero %%tmm%c0" : : "i"(kTile));
+}
+// sum[m][n] += Σ_k a[m][2k] · b[k][2n] + a[m][2k + 1] · b[k][2n + 1], a and b bf16, sum fp32.
+template <int kSum, int kA, int kB>
+ORRERY_INLINE void multiply_tiles() {
+  asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSum), "i"(kA), "i"(kB));
+}
+// The same of four 8-bit numbers each, signed, sum int32.
+template <int kSum, int kA, int kB>
+ORRERY_INLINE void multiply_byte_tiles() {
+  asm volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSum), "i"(kA), "i"(kB));
+}
+
+}  // namespace
+}  // namespace orrery::kernels::cpu
+#endif
