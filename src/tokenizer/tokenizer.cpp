@@ -157,8 +157,13 @@ StringTable spelling_table(const Vocab& vocab) {
 }
 
 std::future<StringTable> begin_table(Pipeline& pipeline, bool bytes) {
-  // Where there are no more threads, the caller makes it when it asks for it.
-  return std::async(std::launch::async | std::launch::deferred, [&pipeline, bytes] {
+  // Starting a thread takes as long as a table of some hundred tokens; such a one, and that of a
+  // system without more threads, is made when it is asked for.
+  constexpr int64_t kWorthAThread = 4096;
+  const auto deferred = std::launch::deferred;
+  const auto how =
+      pipeline.vocab.count() < kWorthAThread ? deferred : std::launch::async | deferred;
+  return std::async(how, [&pipeline, bytes] {
     return bytes ? byte_level_table(pipeline) : spelling_table(pipeline.vocab);
   });
 }
