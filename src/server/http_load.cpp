@@ -10,9 +10,9 @@
 #include <deque>
 #include <memory>
 
-#include "base/json.h"
 #include "server/http_chunked.h"
 #include "server/http_transport.h"
+#include "server/sse_reader.h"
 
 namespace orrery::server {
 namespace {
@@ -96,6 +96,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
       if (!me->in_body_) me->take_head();
       if (me->in_body_) me->take_body();
       if (me->result_.complete) return me->count();
+      if (me->events_.failed()) return me->fail("an event of the stream is too long");
       if (error || bytes.empty()) return me->fail(me->why_ended(error));
       me->read();
     });
@@ -114,55 +115,31 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   }
 
   void take_body() {
+    std::string body;
     if (chunked_) {
-      decoder_.feed(input_, events_);
+      decoder_.feed(input_, body);
     } else {
-      events_ += input_;
+      body.swap(input_);
     }
     input_.clear();
-    if (result_.status != 200) return;
-    for (size_t end; !result_.complete && (end = events_.find("\n\n")) != std::string::npos;
-         events_.erase(0, end + 2)) {
-      take_event(std::string_view(events_).substr(0, end));
+    if (result_.status != 200) {
+      refusal_ += body.substr(0, kShownRefusal - std::min(kShownRefusal, refusal_.size()));
+      return;
+    }
+    events_.feed(body);
+    while (!result_.complete) {
+      const std::optional<std::string> data = events_.next();
+      if (!data) return;
+      take_event(*data);
     }
   }
 
-  void take_event(std::string_view event) {
-    constexpr std::string_view kData = "data:";
-    if (!event.starts_with(kData)) return;
-    event.remove_prefix(kData.size());
-    event.remove_prefix(std::min(event.find_first_not_of(' '), event.size()));
-    if (event == "[DONE]") {
-      result_.complete = true;
-      return;
-    }
-    if (event.starts_with("{\"error\"")) result_.error = event;
-    // Of a completion, only the event with the usage, which has no choices, is worth a parser on
-    // this thread. A chat has events without text: the first names the role.
-    const size_t choices = event.find("\"choices\":");
-    const bool any = choices != event.npos && event.find('{', choices) < event.find(']', choices);
-    if (any && !load_.target.chat) {
-      result_.token_s.push_back(load_.now_s());
-      return;
-    }
-    const auto json = parse_json(event, "event");
-    if (!json.ok()) return;
-    if (any && has_text((*json)["choices"][0])) result_.token_s.push_back(load_.now_s());
-    if (json->contains("usage") && (*json)["usage"].is_object()) {
-      result_.output_tokens = (*json)["usage"].value("completion_tokens", int64_t{0});
-    }
-  }
-
-  static bool has_text(const Json& choice) {
-    if (!choice.is_object() || !choice.contains("delta")) return false;
-    const Json& delta = choice["delta"];
-    for (const char* key : {"content", "reasoning_content", "reasoning"}) {
-      if (delta.is_object() && delta.contains(key) && delta[key].is_string() &&
-          !delta[key].get_ref<const std::string&>().empty()) {
-        return true;
-      }
-    }
-    return false;
+  void take_event(std::string_view data) {
+    const StreamedEvent event = read_streamed_event(data, load_.target.chat);
+    result_.complete = event.done;
+    if (event.is_error) result_.error = data;
+    if (event.has_token) result_.token_s.push_back(load_.now_s());
+    if (event.output_tokens) result_.output_tokens = *event.output_tokens;
   }
 
   void count() {
@@ -173,8 +150,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   std::string why_ended(std::error_code error) const {
     if (result_.status == 0) return error ? error.message() : "the connection was closed";
-    if (result_.status != 200)
-      return fmt::format("HTTP {}: {}", result_.status, events_.substr(0, 200));
+    if (result_.status != 200) return fmt::format("HTTP {}: {}", result_.status, refusal_);
     return "the stream ended before its [DONE]";
   }
   void fail(std::string why) {
@@ -186,7 +162,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   const std::string& body_;
   asio::ip::tcp::socket socket_;
   std::unique_ptr<Transport> transport_;  // socket_, once it is connected
-  std::string output_, input_, events_;
+  static constexpr size_t kShownRefusal = 200;
+  std::string output_, input_, refusal_;
+  SseReader events_;
   bool in_body_ = false, chunked_ = false;
   ChunkedDecoder decoder_;
 };

@@ -28,8 +28,16 @@ def cpu_seconds(pid):
 
 
 def viewers(binary, rounds):
-    """Time by the clock is what users see, but on a machine that others use too it says little: so CPU time as well."""
-    with Server(binary, ["--seed", "1"]) as server:
+    """With a core left to the viewer and its client, then with the engine on all. Where all are taken, a thread that steps
+    aside makes the others wait for it. Time by the clock is what users see, but on a machine that others use too it says
+    little: so CPU time as well."""
+    cpus = os.cpu_count() or 1
+    for threads in sorted({max(1, cpus - 1), cpus}):
+        viewers_beside(binary, rounds, threads)
+
+
+def viewers_beside(binary, rounds, threads):
+    with Server(binary, ["--seed", "1", "--threads", str(threads)]) as server:
         def load():
             began, cpu = time.monotonic(), cpu_seconds(server.pid)
             server.complete(PROMPTS[:64], 128, ignore_eos=True, seed=1)
@@ -49,7 +57,7 @@ def viewers(binary, rounds):
     for name, part in (("by the clock", 0), ("CPU time of the server", 1)):
         ratios = sorted(b[part] / a[part] for a, b in zip(without, with_one))
         low, high = ratios[len(ratios) // 4], ratios[(3 * len(ratios)) // 4]
-        print(f"one viewer, {name}: {100 * (statistics.median(ratios) - 1):+.2f} % (middle half of {rounds} pairs: "
+        print(f"one viewer, {threads} threads of {os.cpu_count()} CPUs, {name}: {100 * (statistics.median(ratios) - 1):+.2f} % (middle half of {rounds} pairs: "
               f"{100 * (low - 1):+.2f} to {100 * (high - 1):+.2f} %), median {statistics.median(a[part] for a in without):.3f} s without")
 
 
