@@ -3,21 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <vector>
+#include "server/sse_events_for_tests.h"
 
 namespace orrery::server {
 namespace {
-
-std::vector<std::string> read(std::string_view text, size_t piece) {
-  SseReader reader;
-  std::vector<std::string> events;
-  for (; !text.empty(); text.remove_prefix(std::min(piece, text.size()))) {
-    reader.feed(text.substr(0, piece));
-    while (auto data = reader.next()) events.push_back(std::move(*data));
-  }
-  return events;
-}
 
 TEST(SseReader, ReadsTheSameEventsInPiecesOfAnySize) {
   const std::string_view text =
@@ -25,7 +14,7 @@ TEST(SseReader, ReadsTheSameEventsInPiecesOfAnySize) {
       "3\r\n\r\n\n\ndata: "
       "[DONE]\n\ndata: not yet whole\n";
   for (size_t piece = 1; piece <= text.size(); ++piece) {
-    EXPECT_THAT(read(text, piece), testing::ElementsAre("{\"a\":1}", "one\ntwo", "[DONE]"))
+    EXPECT_THAT(sse_events_of(text, piece), testing::ElementsAre("{\"a\":1}", "one\ntwo", "[DONE]"))
         << piece;
   }
 }
