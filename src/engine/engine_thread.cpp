@@ -20,7 +20,8 @@ void refuse(const GenerationRequest& request, const TokenSink& sink, FinishReaso
 
 }  // namespace
 
-EngineThread::EngineThread(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {
+EngineThread::EngineThread(std::unique_ptr<Engine> engine, std::function<void()> after_sinks)
+    : engine_(std::move(engine)), after_sinks_(std::move(after_sinks)) {
   publish_stats();
   thread_ = std::thread([this] { run(); });
 }
@@ -90,6 +91,7 @@ void EngineThread::run() {
     }
     lock.unlock();
     const bool worked = engine_->step();
+    if (after_sinks_) after_sinks_();
     publish_stats();
     heartbeat_.fetch_add(1, std::memory_order_relaxed);
     lock.lock();
@@ -105,6 +107,7 @@ void EngineThread::run() {
   engine_->abort_all();
   for (Submission& submission : late)  // came too late to be taken in
     refuse(submission.request, submission.sink, FinishReason::kAborted, {});
+  if (after_sinks_) after_sinks_();
 }
 
 void EngineThread::publish_stats() {
@@ -177,6 +180,7 @@ bool EngineThread::take_in(std::unique_lock<std::mutex>& lock) {
     if (!status.ok()) refuse(submission.request, submission.sink, FinishReason::kError, status);
   }
   for (const Abort& abort : inbox.aborted) engine_->abort(abort.sequence, abort.reason);
+  if (after_sinks_) after_sinks_();
   publish_stats();
   lock.lock();
   return true;

@@ -2,7 +2,9 @@
 //
 // The thread sleeps while there is nothing to do. Between two steps it takes in what was submitted,
 // so that a caller never waits for a step. Sinks are called on the engine's thread and must return
-// soon: they hand tokens over, they do not work on them.
+// soon: they hand tokens over, they do not work on them. Whoever waits for tokens is best woken
+// when all of a step have been handed over: woken by the first, on a machine whose processors all
+// work, it takes the engine's place once for each token.
 #pragma once
 
 #include <atomic>
@@ -35,7 +37,9 @@ struct EngineStats {
 
 class EngineThread {
  public:
-  explicit EngineThread(std::unique_ptr<Engine> engine);
+  // `after_sinks` is called, on the engine's thread, after sinks may have been called, once for all
+  // of a step; it must return soon and may be empty.
+  explicit EngineThread(std::unique_ptr<Engine> engine, std::function<void()> after_sinks = {});
   // Aborts what is unfinished (sinks get kAborted) and waits for the thread.
   ~EngineThread();
   // The same, early: requests that come later are never taken in.
@@ -91,6 +95,7 @@ class EngineThread {
   bool take_in(std::unique_lock<std::mutex>& lock);
 
   std::unique_ptr<Engine> engine_;  // touched by the thread alone
+  const std::function<void()> after_sinks_;
   std::atomic<uint64_t> heartbeat_{0};
 
   mutable std::mutex mutex_;

@@ -2,6 +2,7 @@
 // One thread at a time.
 #pragma once
 
+#include <map>
 #include <span>
 #include <vector>
 
@@ -21,15 +22,24 @@ class History {
   uint64_t end() const { return end_; }
   // Events from .. to − 1, which must be kept.
   std::vector<trace::Event> copy(uint64_t from, uint64_t to) const;
-  // The state before event begin(), and that after the last.
+  // The state before event begin().
   const KeptState& before() const { return before_; }
-  const KeptState& now() const { return now_; }
+  // That after the last, computed from all events that are kept: some milliseconds.
+  KeptState now() const;
+
+  // Requests that have arrived and not finished.
+  size_t num_requests() const { return runs_.size(); }
+  // The lowest number among those that run; 0: none runs.
+  uint32_t oldest_running() const;
 
  private:
+  void note_request(const trace::Event& event);
+
   std::vector<trace::Event> ring_;
   size_t size_ = 0;
   uint64_t end_ = 0;
-  KeptState before_, now_;
+  KeptState before_;
+  std::map<uint32_t, bool> runs_;  // by request
 };
 
 }  // namespace orrery::live

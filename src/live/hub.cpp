@@ -74,6 +74,7 @@ class Hub::Impl {
     }
     wake_.notify_all();
     thread_.join();
+    const std::lock_guard reading(reading_mutex_);
     reader_.reset();  // the ring may go now
   }
 
@@ -140,6 +141,14 @@ class Hub::Impl {
     uint64_t next = 0;
     uint64_t left_out = 0;
   };
+  // Takes in what the engine has written. By the hub's thread and viewers.
+  void look() {
+    const std::lock_guard reading(reading_mutex_);
+    if (!reader_) return;
+    read();
+    tell_focus();
+  }
+
   // What a viewer at event `next` gets.
   Piece piece_from(uint64_t next, bool has_state, bool catches_up, uint32_t focus) const {
     Piece piece;
@@ -192,21 +201,16 @@ class Hub::Impl {
   const HubOptions options;
 
  private:
-  // Nobody watches: seldom enough to cost nothing, often enough for the ring not to run over.
-  std::chrono::milliseconds period() const {
-    return viewers_.empty() ? 3 * options.period : options.period;
-  }
-
+  // Seldom enough to cost nothing, often enough for the ring not to run over.
   void run() {
     std::unique_lock lock(mutex_);
     while (!stop_) {
       lock.unlock();
-      read();
+      look();
       lock.lock();
-      tell_focus(lock);
       tell_unwatched(lock);
       if (stop_) break;
-      wake_.wait_for(lock, period());
+      wake_.wait_for(lock, options.period);
     }
   }
 
@@ -223,20 +227,19 @@ class Hub::Impl {
   // Candidates of few requests cost little; of many, only those of the one that is looked at.
   uint32_t wanted_focus() const {
     constexpr size_t kFew = 4;
+    const std::lock_guard lock(mutex_);
     if (viewers_.empty()) return 0;
-    if (history_.now().num_requests() <= kFew) return kEveryRequest;
+    if (history_.num_requests() <= kFew) return kEveryRequest;
     for (const auto& [viewer, focus] : viewers_) {
       if (focus != 0) return focus;
     }
-    return history_.now().oldest_running();
+    return history_.oldest_running();
   }
-  void tell_focus(std::unique_lock<std::mutex>& lock) {
+  void tell_focus() {
     const uint32_t focus = wanted_focus();
     if (!options.set_focus || focus == focus_) return;
     focus_ = focus;
-    lock.unlock();
     options.set_focus(focus);
-    lock.lock();
   }
 
   // A page that only connects anew is not gone.
@@ -266,7 +269,6 @@ class Hub::Impl {
   std::condition_variable wake_;
   bool stop_ = false;
   std::vector<std::pair<const void*, uint32_t>> viewers_;
-  uint32_t focus_ = 0;  // this and the next: of the hub's thread
   std::chrono::steady_clock::time_point last_watched_ = std::chrono::steady_clock::now();
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 
@@ -274,8 +276,10 @@ class Hub::Impl {
   const std::string epoch;
 
  private:
+  std::mutex reading_mutex_;  // guards what follows; taken before mutex_
   std::optional<trace::EventRing::Reader> reader_;
   std::vector<Event> buffer_;
+  uint32_t focus_ = 0;
   std::thread thread_;  // last
 };
 
@@ -305,6 +309,7 @@ class HubViewer final : public Viewer {
       greeted_ = true;
     }
     if (before_.empty()) {
+      hub_->look();
       auto piece = hub_->piece_from(next_, has_state_, catches_up_, focus_);
       has_state_ = true;
       catches_up_ = catches_up_ && !piece.at_end;

@@ -1,5 +1,7 @@
-// Hub: what the live page is served from. It reads the step-event log on a thread of its own, keeps
-// the last events, and gives each viewer what is new at the viewer's pace.
+// Hub: what the live page is served from. It reads the step-event log, keeps the last events, and
+// gives each viewer what is new at the viewer's pace. Viewers read the log themselves, so that who
+// watches takes a processor from the engine once for each look; a thread of the hub does it now and
+// then, so that nothing is lost when none of them looks.
 //
 // The engine never waits for it: a viewer that cannot keep up is given fewer kinds of events, and
 // at worst a fresh snapshot, and is told so. It knows nothing of sockets: a server asks get() for
@@ -53,7 +55,8 @@ struct HubOptions {
   // May be empty. Called by Viewer::next() and get(), by several threads at once.
   std::function<TokenText(int32_t)> token_text;
   // Told whose sampling candidates the engine is to log: a request's number, 0 (nobody watches), or
-  // kEveryRequest. May be empty. Called on the hub's thread.
+  // kEveryRequest. May be empty. Called by the hub's thread and by Viewer::next(), one at a time;
+  // must return soon.
   std::function<void(uint32_t)> set_focus;
   // Called each time that nobody has watched for another `unwatched_after`. May be empty. On the
   // hub's thread.
@@ -61,7 +64,7 @@ struct HubOptions {
   std::chrono::milliseconds unwatched_after{10'000};
   LiveText text = LiveText::kOn;
   size_t history_events = 1 << 17;  // of 32 bytes: what a page that opens later can scrub through
-  std::chrono::milliseconds period{33};  // between two looks at the log
+  std::chrono::milliseconds period{100};  // between two looks at the log by the hub's own thread
 };
 
 struct Response {

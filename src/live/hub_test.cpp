@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "base/json.h"
-#include "live/kept_state.h"
+#include "live/history.h"
 #include "live/page_files.h"
 #include "trace/event_file.h"
 
@@ -153,10 +153,10 @@ TEST(Hub, GivesWhoComesLateTheStateBeforeTheOldestEventKept) {
   const auto frames = frames_of(viewer->next());
   const auto before = events_of(frames, 'S');
   EXPECT_EQ(events_of(frames).size(), 4u);
-  KeptState state;
-  for (const Event& e : before) state.apply(e);
-  EXPECT_EQ(state.num_requests(), 1u);
-  EXPECT_EQ(state.oldest_running(), 1u);
+  History history(100);
+  history.append(before);
+  EXPECT_EQ(history.num_requests(), 1u);
+  EXPECT_EQ(history.oldest_running(), 1u);
   const auto has = [&](EventKind kind, int32_t value) {
     return std::any_of(before.begin(), before.end(),
                        [&](const Event& e) { return e.kind == kind && e.value[0] == value; });
@@ -164,6 +164,23 @@ TEST(Hub, GivesWhoComesLateTheStateBeforeTheOldestEventKept) {
   EXPECT_TRUE(has(EventKind::kPromptTokens, 3));
   EXPECT_TRUE(has(EventKind::kBlockTaken, 6));
   EXPECT_TRUE(has(EventKind::kSampled, 10));
+}
+
+TEST(Hub, LetsAViewerThatLagsFarGoOnFromThePresent) {
+  trace::EventRing ring(1 << 18);
+  Hub hub(ring, quick());
+  const auto viewer = hub.watch("");
+  viewer->next();
+  ring.write(event(EventKind::kArrived, 1, {1, 8}));
+  ring.write(event(EventKind::kPromptTokens, 1, {5}, 1));
+  for (int i = 0; i < 100'000; ++i) ring.write(event(EventKind::kSampled, 1, {1, 1 + i}));
+  ring.write(event(EventKind::kFinished, 1));
+  ring.write(event(EventKind::kArrived, 2, {1, 8}));
+  const auto frames = frames_of(viewer->next());
+  const auto state = events_of(frames, 'S');
+  ASSERT_EQ(state.size(), 1u);  // of the first request nothing matters any more
+  EXPECT_EQ(state[0].kind, EventKind::kArrived);
+  EXPECT_EQ(state[0].request, 2u);
 }
 
 TEST(Hub, TellsASlowViewerHowMuchItWasNotGiven) {

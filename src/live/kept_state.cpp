@@ -125,13 +125,6 @@ void KeptState::apply(const Event& event) {
   }
 }
 
-uint32_t KeptState::oldest_running() const {
-  for (const auto& [id, kept] : requests_) {
-    if (kept.running) return id;
-  }
-  return 0;
-}
-
 void KeptState::add_free_blocks(std::vector<Event>& out) const {
   std::vector<int32_t> free;
   for (size_t b = 0; b < blocks_.size(); ++b) {

@@ -17,10 +17,6 @@ class KeptState {
  public:
   void apply(const trace::Event& event);
   std::vector<trace::Event> snapshot() const;
-  // Requests that have arrived and not finished.
-  size_t num_requests() const { return requests_.size(); }
-  // The lowest number among those that run; 0: none runs.
-  uint32_t oldest_running() const;
 
  private:
   struct Kept {

@@ -35,7 +35,8 @@ size_t redact_all(std::vector<Event>& events, size_t num_first, LiveText text) {
   size_t kept = 0, taken_of_first = 0;
   for (size_t i = 0; i < events.size(); ++i) {
     if (redact(events[i], text)) {
-      events[kept++] = events[i];
+      if (kept != i) events[kept] = events[i];
+      ++kept;
     } else if (i < num_first) {
       ++taken_of_first;
     }

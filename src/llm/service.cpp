@@ -111,7 +111,8 @@ Service::Impl::Impl(Llm& llm, ServiceOptions options, engine::MemoryPlan plan,
       scheduler_(engine->scheduler().options()),
       asked_(engine->asked()),
       kv_cache_bytes_(engine->kv_memory().bytes()),
-      engine_(std::make_unique<engine::EngineThread>(std::move(engine))),
+      engine_(std::make_unique<engine::EngineThread>(std::move(engine),
+                                                     [this] { wake_text_thread(); })),
       text_thread_([this] { run(); }) {}
 
 Service::Impl::~Impl() {

@@ -77,6 +77,7 @@ class Service::Impl {
 
   // On the engine's thread.
   void deliver(const std::shared_ptr<Job>& job, engine::TokenEvent&& event);
+  void wake_text_thread();
 
   // On the text thread.
   void run();

@@ -40,13 +40,16 @@ uint64_t number_of_salt(std::string_view salt) {
 }
 
 void Service::Impl::deliver(const std::shared_ptr<Job>& job, engine::TokenEvent&& event) {
-  bool was_empty = false;
+  const std::lock_guard lock(mutex_);
+  queue_.push_back({job, std::move(event)});
+}
+
+void Service::Impl::wake_text_thread() {
   {
     const std::lock_guard lock(mutex_);
-    was_empty = queue_.empty();
-    queue_.push_back({job, std::move(event)});
+    if (queue_.empty()) return;
   }
-  if (was_empty) wake_.notify_one();
+  wake_.notify_one();
 }
 
 void Service::Impl::run() {
