@@ -227,6 +227,18 @@ const oneRequest = [
   [3, 1, Kind.freed, [1, 0, 0]], [3, 1, Kind.freed, [0, 0, 0]], [3, 1, Kind.finished, [2, 20, 0, 0], 13], [3, 0, Kind.stepTimed, [0, 40, 0, 0]],
 ];
 
+test('text of a step that comes in the middle of the next one ends no step', () => {
+  const player = new Player({});
+  player.append(listOf([[1, 0, Kind.stepPlanned, [1, 1, 1, 0]], [1, 1, Kind.sampled, [5, 3]], [2, 1, Kind.taken, [0, 0]], [1, 1, Kind.textReleased, [1, 1]],
+    [2, 1, Kind.taken, [1, 1]], [2, 1, Kind.sampled, [6, 4]], [3, 1, Kind.taken, [2, 2]]]).slice());
+  const ends = [];
+  while (!player.atEnd) ends.push(player.stepOn('step').to);
+  assert.deepEqual(ends, [2, 6, 7]);
+  player.stepBack('step');
+  player.stepBack('step');
+  assert.equal(player.at, 2);
+});
+
 test('settings say which techniques were on at the start', () => {
   assert.deepEqual(techniquesOff(initialState(metadata).techniques), []);
   assert.deepEqual(techniquesOff(initialState({}).techniques), []);

@@ -198,7 +198,8 @@ export class Player {
     const kind = this.events.kind(i);
     if (unit === 'token') return kind === Kind.sampled;
     if (unit === 'request') return kind === Kind.finished;
-    return i + 1 >= this.length || this.events.step(i + 1) > this.events.step(i);
+    // Text of a step may come in the middle of the next one: its smaller number ends nothing.
+    return i + 1 >= this.length || this.segments[this.segmentAt(i + 1)].first === i + 1;
   }
 
   /** Goes on to the end of the next token, step or request. @returns {{from: number, to: number}} */
