@@ -114,6 +114,15 @@ class Engine {
     std::vector<sampler::RowLogprobs> prompt_logprobs = {};  // of prompt tokens 1, 2, ...
     Status prompt_error = {};
   };
+  // A token to draw.
+  struct Draw {
+    const Request* request;
+    Generation* generation;
+    std::span<float> row;  // [V]
+    bool alone;            // not beside others: it forks, or its candidates are looked at
+    TokenEvent event = {};
+    int32_t num_candidates = 0;
+  };
   // A sequence that begins where another has got its first token.
   struct Child {
     size_t event;  // its first token's
@@ -129,9 +138,10 @@ class Engine {
   void gather_rows(const ScheduledRequest& scheduled, const Generation& generation);
   void sample(const StepPlan& plan, const Tensor& logits);
   void take_prompt_row(const Request& request, Generation& generation, std::span<const float> row);
-  void sample_request(const Request& request, Generation& generation, std::span<float> row);
-  TokenEvent draw(const Request& request, const Generation& generation, int32_t further,
-                  std::span<float> row, sampler::SampleTrace* trace);
+  void draw_beside_each_other();
+  void take_draw(Draw& drawn);
+  TokenEvent draw(sampler::Sampler& sampler, const Request& request, const Generation& generation,
+                  int32_t further, std::span<float> row, sampler::SampleTrace* trace) const;
   FinishReason finish_after(const Request& request, const Generation& generation,
                             int32_t token) const;
   void fork_child(const Child& child);
@@ -148,13 +158,14 @@ class Engine {
   const SchedulerOptions asked_;
   std::unique_ptr<Scheduler> scheduler_;
   model::Context context_;
-  sampler::Sampler sampler_;
+  std::vector<sampler::Sampler> samplers_;  // at least one, at most one for each thread
   trace::Tracer trace_;
   std::atomic<uint32_t> focus_{0};
   std::unordered_map<uint32_t, Generation> generations_;
 
   // Of the step at hand; kept for their capacity.
   model::Batch batch_;
+  std::vector<Draw> draws_;
   std::vector<TokenEvent> events_;
   std::vector<StepOutput> outputs_;
   std::vector<Child> children_;

@@ -172,6 +172,15 @@ class Kernels {
 
   // out[i] = x[rows[i]].
   virtual void gather_rows(const Tensor& x, std::span<const int32_t> rows, Tensor out) = 0;
+
+  // Threads of the processor that compute for it, the caller's among them, and a loop over them for
+  // work that is not a kernel: body(begin, end) on disjoint ranges that cover [0, n), each index
+  // being worth the waking of a thread; returns when all are done. body must neither throw nor call
+  // this object.
+  virtual int num_threads() const { return 1; }
+  virtual void run_on_threads(int64_t n, const std::function<void(int64_t, int64_t)>& body) {
+    body(0, n);
+  }
 };
 
 // Positions; enough parts for 16 threads at 8k, 1/32 of its work in merging.

@@ -138,6 +138,12 @@ class CpuKernels : public Kernels {
     }
   }
 
+  int num_threads() const override { return pool_.num_threads(); }
+
+  void run_on_threads(int64_t n, const std::function<void(int64_t, int64_t)>& body) override {
+    pool_.parallel_for(n, 1, body);
+  }
+
  private:
   template <typename Body>
   void for_rows(const Tensor& x, double ns_an_element, const Body& body) {
