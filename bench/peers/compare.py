@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Orrery beside llama.cpp on the same files, in alternating runs; prints ratios.
 
-    compare.py                       everything, about half an hour
+    compare.py                       everything, about two hours; --part to choose
     compare.py --quick               two small models in q8_0, and perplexity, in a few minutes
     compare.py --show A.json B.json  the tables of earlier runs together
 
@@ -22,10 +22,11 @@ import synthetic_gguf
 from llama_cpp_peer import Binding, Programs
 from orrery import Orrery
 from shapes import SHAPES, Shape
+from workload import LONG, SPEED, Workload
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ("speed", "served", "accuracy")
-SERVED_MODEL = ("llama-3.2-1b", "q4_0")
+PARTS = ("speed", "long", "served", "accuracy")
+LONG_MODEL = SERVED_MODEL = ("llama-3.2-1b", "q4_0")
 
 
 def cpu_name() -> str:
@@ -55,10 +56,10 @@ class Comparison:
     def model_file(self, shape: Shape, fmt: str) -> pathlib.Path:
         return synthetic_gguf.make(shape, fmt, self.args.work, self.peer.quantise)
 
-    def speed(self, shape: Shape, fmt: str) -> dict:
+    def speed(self, shape: Shape, fmt: str, work: Workload) -> dict:
         path = self.model_file(shape, fmt)
-        say(f"{shape.name} {fmt}")
-        model = self.peer.open(shape, path)
+        say(f"{shape.name} {fmt}: {', '.join(map(work.name, work.measures))}")
+        model = self.peer.open(shape, work, path)
         model.choose()
 
         def one(measure):
@@ -67,17 +68,17 @@ class Comparison:
 
         pairs = []
         for (our_limits, ours), (their_limits, theirs) in in_turns(
-                self.args.pairs, lambda: one(lambda: self.orrery.measure(shape, path)),
+                1 if work == LONG else self.args.pairs, lambda: one(lambda: self.orrery.measure(shape, path, work)),
                 lambda: one(model.measure)):
             pairs.append({"ours": ours, "theirs": theirs,
                           "limits": {"ours": our_limits, "theirs": their_limits}})
         model.close()
         return {"shape": shape.name, "format": fmt, "matrix_bytes": synthetic_gguf.matrix_bytes(path),
-                "flash": model.flash, "pairs": pairs}
+                "workload": dataclasses.asdict(work), "flash": model.flash, "pairs": pairs}
 
     def served(self, load: served.Load) -> dict:
         name, fmt = SERVED_MODEL
-        path = self.model_file(next(s for s in SHAPES if s.name == name), fmt)
+        path = self.model_file(shape_of(name), fmt)
         say(f"served: {load.name}")
         servers = served.Servers(self.orrery, self.args.peer_bin, self.args.work)
         pairs = [{"ours": ours, "theirs": theirs} for ours, theirs in in_turns(
@@ -104,7 +105,7 @@ class Comparison:
     def run(self) -> dict:
         args = self.args
         result = {"ours": self.orrery.describe(), "peer": self.peer.name, "cpu": cpu_name(),
-                  "threads": args.threads, "speed": [], "served": [], "accuracy": []}
+                  "threads": args.threads, **{part: [] for part in PARTS}}
         for part, entry in self.entries():
             result[part].append(entry)
             if args.json:  # at once: an interrupted run has shown something too
@@ -116,12 +117,19 @@ class Comparison:
         if "speed" in args.part:
             chosen = [(shape, fmt) for shape in SHAPES if shape.name in args.shape
                       for fmt in shape.formats if fmt in args.format]
-            yield from (("speed", self.speed(shape, fmt)) for shape, fmt in chosen)
+            yield from (("speed", self.speed(shape, fmt, SPEED)) for shape, fmt in chosen)
+        if "long" in args.part:
+            name, fmt = LONG_MODEL
+            yield "long", self.speed(shape_of(name), fmt, LONG)
         if "served" in args.part and args.peer_bin:
             loads = (served.arrivals(32), served.shared_prefix())
             yield from (("served", self.served(load)) for load in loads)
         if "accuracy" in args.part:
             yield from (("accuracy", self.accuracy(path)) for path in self.accuracy_files())
+
+
+def shape_of(name: str) -> Shape:
+    return next(shape for shape in SHAPES if shape.name == name)
 
 
 def say(text: str) -> None:
@@ -133,7 +141,7 @@ def show(paths: list[pathlib.Path]) -> None:
     together = results[0]
     for result in results[1:]:
         for part in PARTS:
-            together[part] += result[part]
+            together[part] = together.get(part, []) + result.get(part, [])
     print(report.text_of(together))
 
 
@@ -151,7 +159,7 @@ def parse() -> argparse.Namespace:
                         default=os.environ.get("ORRERY_DATA", ROOT.parent / "shared/data"),
                         help="texts and a trained model (default $ORRERY_DATA)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), metavar="N")
-    parser.add_argument("--pairs", type=int, default=3, metavar="N", help="runs of each (default 3)")
+    parser.add_argument("--pairs", type=int, default=3, metavar="N", help="runs of each (default 3; one of prompts of 8,192 tokens)")
     parser.add_argument("--part", action="append", choices=PARTS, help="only this; may be repeated")
     names = [shape.name for shape in SHAPES]
     parser.add_argument("--shape", action="append", choices=names, help="only this; may be repeated")

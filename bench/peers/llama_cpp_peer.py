@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 from shapes import Shape
-from workload import BATCH, BATCH_PROMPT, BATCH_TOKENS, DEPTH, MEASURES, PROMPT
+from workload import BATCH, BATCH_PROMPT, BATCH_TOKENS, Workload
 
-LONG = ("deep", "prefill")  # measures in which attention is more than a trifle
+WITH_ATTENTION = ("deep", "prefill")  # measures in which attention is more than a trifle
 FILE_TYPES = {"q8_0": "Q8_0", "q4_0": "Q4_0", "q4_k_m": "Q4_K_M"}
 
 
@@ -17,20 +17,20 @@ class Choosing:
     The rounds by which it chooses also warm it up.
     """
 
-    def __init__(self, shape: Shape):
-        self.shape = shape
+    def __init__(self, shape: Shape, work: Workload):
+        self.shape, self.work = shape, work
         self.flash: dict[str, bool] = {}
 
     def run(self, measure: str, flash: bool, rounds: int) -> float:
         raise NotImplementedError
 
     def choose(self) -> None:
-        for measure in MEASURES:
+        for measure in self.work.measures:
             with_flash = self.run(measure, True, 1)
-            self.flash[measure] = measure not in LONG or with_flash >= self.run(measure, False, 1)
+            self.flash[measure] = measure not in WITH_ATTENTION or with_flash >= self.run(measure, False, 1)
 
     def measure(self) -> dict[str, float]:
-        return {measure: self.run(measure, self.flash[measure], self.shape.rounds) for measure in MEASURES}
+        return {measure: self.run(measure, self.flash[measure], self.shape.rounds) for measure in self.work.measures}
 
     def close(self) -> None:
         pass
@@ -39,18 +39,18 @@ class Choosing:
 class BoundModel(Choosing):
     """A model in a process of llama_worker.py."""
 
-    def __init__(self, shape: Shape, path: pathlib.Path, threads: int):
-        super().__init__(shape)
+    def __init__(self, shape: Shape, work: Workload, path: pathlib.Path, threads: int):
+        super().__init__(shape, work)
         worker = pathlib.Path(__file__).with_name("llama_worker.py")
         self.process = subprocess.Popen(
-            [sys.executable, str(worker), str(path), str(threads), str(DEPTH)],
+            [sys.executable, str(worker), str(path), str(threads), str(work.depth)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.system = self.answer()["system"]
         tokens = shape.decode_tokens
         self.questions = {
             "decode": {"measure": "decode", "depth": 0, "tokens": tokens},
-            "deep": {"measure": "decode", "depth": DEPTH, "tokens": tokens},
-            "prefill": {"measure": "prefill", "tokens": PROMPT},
+            "deep": {"measure": "decode", "depth": work.depth, "tokens": tokens},
+            "prefill": {"measure": "prefill", "tokens": work.prompt},
             "batch": {"measure": "batch", "sequences": BATCH, "prompt": BATCH_PROMPT,
                       "tokens": BATCH_TOKENS},
         }
@@ -81,8 +81,8 @@ class Binding:
         be_quiet()
         self.name = f"llama-cpp-python {llama_cpp.__version__}"
 
-    def open(self, shape: Shape, path: pathlib.Path) -> BoundModel:
-        return BoundModel(shape, path, self.threads)
+    def open(self, shape: Shape, work: Workload, path: pathlib.Path) -> BoundModel:
+        return BoundModel(shape, work, path, self.threads)
 
     def quantise(self, source: pathlib.Path, out: pathlib.Path, fmt: str) -> None:
         import ctypes
@@ -97,8 +97,8 @@ class Binding:
 class ProgramModel(Choosing):
     """A model in llama-bench and llama-batched-bench, which load it anew for each measure."""
 
-    def __init__(self, shape: Shape, path: pathlib.Path, threads: int, programs: "Programs"):
-        super().__init__(shape)
+    def __init__(self, shape: Shape, work: Workload, path: pathlib.Path, threads: int, programs: "Programs"):
+        super().__init__(shape, work)
         self.common = ["-m", str(path), "-t", str(threads)]
         self.programs = programs
 
@@ -112,8 +112,8 @@ class ProgramModel(Choosing):
             lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
             return lines[-1]["speed_tg"]
         sizes = {"decode": ["-p", 0, "-n", self.shape.decode_tokens],
-                 "deep": ["-p", 0, "-n", self.shape.decode_tokens, "-d", DEPTH],
-                 "prefill": ["-p", PROMPT, "-n", 0]}[measure]
+                 "deep": ["-p", 0, "-n", self.shape.decode_tokens, "-d", self.work.depth],
+                 "prefill": ["-p", self.work.prompt, "-n", 0]}[measure]
         return json.loads(self.programs.call("llama-bench", *common, *sizes, "-r", rounds,
                                              "-o", "json"))[0]["avg_ts"]
 
@@ -132,8 +132,8 @@ class Programs:
             raise RuntimeError(f"{' '.join(command)} failed:\n{run.stderr[-2000:]}")
         return run.stdout
 
-    def open(self, shape: Shape, path: pathlib.Path) -> ProgramModel:
-        return ProgramModel(shape, path, self.threads, self)
+    def open(self, shape: Shape, work: Workload, path: pathlib.Path) -> ProgramModel:
+        return ProgramModel(shape, work, path, self.threads, self)
 
     def quantise(self, source: pathlib.Path, out: pathlib.Path, fmt: str) -> None:
         self.call("llama-quantize", source, out, FILE_TYPES[fmt])

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 
 from shapes import Shape
-from workload import BATCH, BATCH_PROMPT, BATCH_TOKENS, DEPTH, PROMPT
+from workload import BATCH, BATCH_PROMPT, BATCH_TOKENS, Workload
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,17 +36,19 @@ class Orrery:
                            "--rounds", 1)["limits"]
         return Limits(**{field.name: found.get(field.name) for field in dataclasses.fields(Limits)})
 
-    def measure(self, shape: Shape, model: pathlib.Path) -> dict[str, float]:
+    def measure(self, shape: Shape, model: pathlib.Path, work: Workload) -> dict[str, float]:
         """Tokens per second of each measure."""
-        alone = self.bench("latency", model, "--prompt-tokens", PROMPT, "--depth", 0, "--depth", DEPTH,
+        depths = [depth for measure, depth in (("decode", 0), ("deep", work.depth)) if measure in work.measures]
+        alone = self.bench("latency", model, "--prompt-tokens", work.prompt, *(f"--depth={depth}" for depth in depths),
                            "--decode-tokens", shape.decode_tokens, "--rounds", shape.rounds)
-        # The first token of each answer comes with its prompt.
-        together = self.bench("throughput", model, "--batch", BATCH, "--prompt-tokens", BATCH_PROMPT,
-                              "--output-tokens", BATCH_TOKENS + 1, "--rounds", shape.rounds)
-        return {"decode": alone["decode"][0]["decode_tokens_per_s"],
-                "deep": alone["decode"][1]["decode_tokens_per_s"],
-                "prefill": alone["prefill_tokens_per_s"],
-                "batch": together["throughput"][0]["decode_tokens_per_s"]}
+        found = {"prefill": alone["prefill_tokens_per_s"], "deep": alone["decode"][-1]["decode_tokens_per_s"],
+                 "decode": alone["decode"][0]["decode_tokens_per_s"]}
+        if "batch" in work.measures:
+            # The first token of each answer comes with its prompt.
+            together = self.bench("throughput", model, "--batch", BATCH, "--prompt-tokens", BATCH_PROMPT,
+                                  "--output-tokens", BATCH_TOKENS + 1, "--rounds", shape.rounds)
+            found["batch"] = together["throughput"][0]["decode_tokens_per_s"]
+        return {measure: found[measure] for measure in work.measures}
 
     def describe(self) -> str:
         return f"orrery ({self.bench('latency', 'demo', '--rounds', 1)['isa']})"

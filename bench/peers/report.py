@@ -3,7 +3,7 @@ import statistics
 
 from synthetic_gguf import matrix_flops
 from shapes import SHAPES, Shape
-from workload import DEPTH, MEASURES, PROMPT
+from workload import SPEED, Workload
 
 SERVED = {  # key -> name, and whether more is better
     "ttft_p50": ("first token after, p50", False),
@@ -14,24 +14,29 @@ SERVED = {  # key -> name, and whether more is better
 }
 
 
-def prefill_flops(shape: Shape) -> float:
+def workload_of(entry: dict) -> Workload:
+    return Workload(**entry["workload"]) if "workload" in entry else SPEED
+
+
+def prefill_flops(shape: Shape, prompt: int) -> float:
     """Of the whole prompt: logits of the last token only; a token attends to half of the others on average."""
     layers, logits = matrix_flops(shape)
-    attention = 4 * shape.layers * shape.heads * shape.head_dim * PROMPT / 2
-    return PROMPT * (layers + attention) + logits
+    attention = 4 * shape.layers * shape.heads * shape.head_dim * prompt / 2
+    return prompt * (layers + attention) + logits
 
 
 def fraction(entry: dict, measure: str, tokens_per_s: float, limits: dict) -> tuple[float, str]:
     """Of what the machine could do just before, and what that is: reading, or the products of the format."""
     shape = next(s for s in SHAPES if s.name == entry["shape"])
+    work = workload_of(entry)
     if measure in ("decode", "deep"):
-        context = DEPTH if measure == "deep" else 0
+        context = work.depth if measure == "deep" else 0
         read = entry["matrix_bytes"] + context * shape.kv_bytes_per_token()
         return read * tokens_per_s / limits["read_bytes_per_s"], "read"
     kind = "flops_bf16" if entry["format"] == "bf16" else "ops_int8"
     if limits.get(kind) is None:
         kind = "flops_f32"
-    flops = prefill_flops(shape) / PROMPT if measure == "prefill" else sum(matrix_flops(shape))
+    flops = prefill_flops(shape, work.prompt) / work.prompt if measure == "prefill" else sum(matrix_flops(shape))
     return flops * tokens_per_s / limits[kind], kind.split("_")[1]
 
 
@@ -49,12 +54,12 @@ def fractions(entry: dict, measure: str, side: str) -> str:
 
 
 def speed_rows(entry: dict) -> list[str]:
-    rows = []
-    for measure, name in MEASURES.items():
+    rows, work = [], workload_of(entry)
+    for measure in work.measures:
         ours = [pair["ours"][measure] for pair in entry["pairs"]]
         theirs = [pair["theirs"][measure] for pair in entry["pairs"]]
         flash = "" if entry["flash"][measure] else "\u00a0¹"
-        rows.append(f"| {entry['shape']} {entry['format']} | {name} "
+        rows.append(f"| {entry['shape']} {entry['format']} | {work.name(measure)} "
                     f"| {number(statistics.median(ours))} | {number(statistics.median(theirs))}{flash} "
                     f"| {spread([o / t for o, t in zip(ours, theirs)])} "
                     f"| {fractions(entry, measure, 'ours')} | {fractions(entry, measure, 'theirs')} |")
@@ -96,6 +101,6 @@ def accuracy_table(entries: list[dict]) -> str:
 def text_of(result: dict) -> str:
     """Everything that was measured, as Markdown."""
     parts = [f"{result['ours']} beside {result['peer']}\n{result['cpu']}, {result['threads']} threads"]
-    tables = {"speed": speed_table, "served": served_table, "accuracy": accuracy_table}
-    parts += [table(result[part]) for part, table in tables.items() if result[part]]
+    tables = {"speed": speed_table, "long": speed_table, "served": served_table, "accuracy": accuracy_table}
+    parts += [table(result[part]) for part, table in tables.items() if result.get(part)]
     return "\n\n".join(parts)

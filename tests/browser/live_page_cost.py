@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What the live page costs the engine, and the browser.
 
-    tests/browser/live_page_cost.py build/orrery viewers [ROUNDS]    a load without and with one viewer, in turns
+    tests/browser/live_page_cost.py build/orrery viewers [ROUNDS]    a load without and with one viewer, in turns, four minutes each
     tests/browser/live_page_cost.py build/orrery frames [SECONDS]    script time of a frame: 256 requests, 8,192 blocks
     tests/browser/live_page_cost.py build/orrery heap [MINUTES]      the page's heap under a load that does not end
 """
 
+import contextlib
 import os
 import statistics
 import sys
@@ -28,37 +29,49 @@ def cpu_seconds(pid):
 
 
 def viewers(binary, rounds):
-    """With a core left to the viewer and its client, then with the engine on all. Where all are taken, a thread that steps
-    aside makes the others wait for it. Time by the clock is what users see, but on a machine that others use too it says
-    little: so CPU time as well."""
+    """With a core left to the viewer and its client, then with the engine on all, where a thread that steps aside makes the
+    others wait for it. A shared machine's speed moves by a tenth from one second to the next, so what counts is the mean of
+    many pairs of short windows, and its error; CPU time a token is that of all threads of the server."""
     cpus = os.cpu_count() or 1
     for threads in sorted({max(1, cpus - 1), cpus}):
         viewers_beside(binary, rounds, threads)
 
 
+@contextlib.contextmanager
+def no_viewer():
+    yield
+
+
+def speed(server):
+    """Tokens a second by the clock, and of CPU time."""
+    time.sleep(0.6)  # a viewer that has come is given the past first
+    tokens, began, cpu = server.metric("vllm:generation_tokens_total"), time.monotonic(), cpu_seconds(server.pid)
+    time.sleep(0.6)
+    tokens = server.metric("vllm:generation_tokens_total") - tokens
+    return tokens / (time.monotonic() - began), tokens / (cpu_seconds(server.pid) - cpu)
+
+
 def viewers_beside(binary, rounds, threads):
+    done = threading.Event()
+    pairs = []
     with Server(binary, ["--seed", "1", "--threads", str(threads)]) as server:
-        def load():
-            began, cpu = time.monotonic(), cpu_seconds(server.pid)
-            server.complete(PROMPTS[:64], 128, ignore_eos=True, seed=1)
-            return time.monotonic() - began, cpu_seconds(server.pid) - cpu
-
-        def load_with_viewer():
-            with server.watching():
-                time.sleep(0.2)
-                return load()
-
-        load()
-        without, with_one = [], []
+        clients = keep_busy(server, done, streams=64, tokens=200)
+        time.sleep(1)
         for k in range(rounds):
-            for measure in ((load, load_with_viewer) if k % 2 == 0 else (load_with_viewer, load)):
-                (without if measure is load else with_one).append(measure())
-                time.sleep(0.2)  # the viewer of before is gone
-    for name, part in (("by the clock", 0), ("CPU time of the server", 1)):
-        ratios = sorted(b[part] / a[part] for a, b in zip(without, with_one))
-        low, high = ratios[len(ratios) // 4], ratios[(3 * len(ratios)) // 4]
-        print(f"one viewer, {threads} threads of {os.cpu_count()} CPUs, {name}: {100 * (statistics.median(ratios) - 1):+.2f} % (middle half of {rounds} pairs: "
-              f"{100 * (low - 1):+.2f} to {100 * (high - 1):+.2f} %), median {statistics.median(a[part] for a in without):.3f} s without")
+            found = {}
+            for viewer in ((no_viewer, server.watching) if k % 2 == 0 else (server.watching, no_viewer)):
+                with viewer():
+                    found[viewer == no_viewer] = speed(server)
+            pairs.append((found[True], found[False]))
+        done.set()
+        for client in clients:
+            client.join()
+    for part, name in enumerate(("by the clock", "CPU time of a token")):
+        costs = sorted(100 * (without[part] / watched[part] - 1) for without, watched in pairs)
+        costs = costs[len(costs) // 10:len(costs) - len(costs) // 10]
+        error = 2 * statistics.stdev(costs) / len(costs) ** 0.5
+        print(f"one viewer, {threads} threads of {os.cpu_count()} CPUs, {name}: {statistics.mean(costs):+.2f} % (± {error:.2f}; mean of {rounds} "
+              f"pairs without the outer tenths), {statistics.median(without[part] for without, _ in pairs):,.0f} tokens/s without", flush=True)
 
 
 # Times each frame's script from before the page's own begins.
@@ -67,10 +80,11 @@ TIMED = """(() => { window.frameMs = []; const request = window.requestAnimation
     const began = performance.now(); callback(now); window.frameMs.push(performance.now() - began); }); })()"""
 
 
-def keep_busy(server, done):
+def keep_busy(server, done, streams=len(PROMPTS), tokens=300):
+    """By four clients, whose requests end at different times."""
     def one(k):
         while not done.is_set():
-            server.complete(PROMPTS[k::4], 300, ignore_eos=True)
+            server.complete(PROMPTS[k:streams:4], tokens + 10 * k, ignore_eos=True)
     threads = [threading.Thread(target=one, args=(k,)) for k in range(4)]
     for thread in threads:
         thread.start()
@@ -130,7 +144,7 @@ def heap(binary, minutes):
 
 def main():
     binary, what = sys.argv[1:3]
-    number = int(sys.argv[3]) if len(sys.argv) > 3 else {"viewers": 20, "frames": 20, "heap": 10}[what]
+    number = int(sys.argv[3]) if len(sys.argv) > 3 else {"viewers": 100, "frames": 20, "heap": 10}[what]
     {"viewers": viewers, "frames": frames, "heap": heap}[what](binary, number)
 
 
