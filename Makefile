@@ -6,7 +6,7 @@ SECONDS ?= 60
 PROMPT ?= Once upon a time
 export JOBS
 
-.PHONY: build demo serve deb test test-clients test-page test-dashboard reliability serve-speed bench bench-start bench-peers lint asan asan-unit tsan fuzz clean help
+.PHONY: build demo serve deb test test-clients test-page test-dashboard reliability serve-speed bench bench-growth bench-start bench-peers lint asan asan-unit tsan fuzz clean help
 .DEFAULT_GOAL := build
 
 build: ## leave the program in build/orrery
@@ -47,6 +47,9 @@ serve-speed: build ## the server beside the engine alone, its intake of prompts,
 
 bench: build ## prefill and decode speed beside this machine's limits
 	@build/orrery bench latency
+
+bench-growth: build ## how speed goes with batch, context, prompt, threads and model (a quarter of an hour)
+	@bench/growth/growth.py
 
 bench-start: build ## second start: time to the first token and peak memory (START="--tokenizer FILE", Llama 3's ranks)
 	@python3 bench/start/start.py $(START)
