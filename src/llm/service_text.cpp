@@ -164,13 +164,13 @@ void Service::Impl::send_best(Job& job) {
   std::stable_sort(order.begin(), order.end(),
                    [&](int32_t a, int32_t b) { return score(a) > score(b); });
   std::vector<PromptLogprob> prompt_logprobs = std::move(job.sequences[0].whole.prompt_logprobs);
+  job.sequences[static_cast<size_t>(order[0])].whole.prompt_logprobs = std::move(prompt_logprobs);
   forget(job);
   for (int32_t i = 0; i < job.request.n; ++i) {
     Delta& whole = job.sequences[static_cast<size_t>(order[static_cast<size_t>(i)])].whole;
     whole.request = job.id;
     whole.index = i;
     whole.last = i + 1 == job.request.n;
-    if (i == 0) whole.prompt_logprobs = std::move(prompt_logprobs);
     if (!job.request.params.sampling.logprobs) {  // they were computed for the ranking alone
       for (sampler::SampledToken& token : whole.tokens) token = {token.id};
     }
