@@ -119,7 +119,7 @@ class Engine {
     const Request* request;
     Generation* generation;
     std::span<float> row;  // [V]
-    bool alone;            // not beside others: it forks, or its candidates are looked at
+    bool in_focus;
     TokenEvent event = {};
     int32_t num_candidates = 0;
   };
@@ -139,7 +139,8 @@ class Engine {
   void sample(const StepPlan& plan, const Tensor& logits);
   void take_prompt_row(const Request& request, Generation& generation, std::span<const float> row);
   void draw_beside_each_other();
-  void take_draw(Draw& drawn);
+  sampler::SampleTrace* trace_of(size_t draw);
+  void take_draw(size_t number);
   TokenEvent draw(sampler::Sampler& sampler, const Request& request, const Generation& generation,
                   int32_t further, std::span<float> row, sampler::SampleTrace* trace) const;
   FinishReason finish_after(const Request& request, const Generation& generation,
@@ -169,8 +170,8 @@ class Engine {
   std::vector<TokenEvent> events_;
   std::vector<StepOutput> outputs_;
   std::vector<Child> children_;
-  std::vector<float> row_;  // [V], before it is sampled from
-  sampler::SampleTrace sample_trace_;
+  std::vector<float> row_;                           // [V], before it is sampled from
+  std::vector<sampler::SampleTrace> sample_traces_;  // of draws_, if any is in focus
   StepTimer timer_;
   uint64_t num_steps_ = 0;
   int64_t num_generated_tokens_ = 0;

@@ -29,23 +29,28 @@ void Engine::sample(const StepPlan& plan, const Tensor& logits) {
     for (; row < batch_.logits_rows.size() && batch_.logits_rows[row] < end; ++row) {
       const std::span<float> values = logits.f32().subspan(row * vocab, vocab);
       if (scheduled.samples && batch_.logits_rows[row] == end - 1) {
-        const bool alone =
-            generation.forks || generation.asked.trace != nullptr || in_focus(request.id);
-        draws_.push_back({&request, &generation, values, alone});
+        draws_.push_back({&request, &generation, values, in_focus(request.id)});
       } else {
         take_prompt_row(request, generation, values);
       }
     }
   }
   draw_beside_each_other();
-  for (Draw& drawn : draws_) take_draw(drawn);
+  for (size_t i = 0; i < draws_.size(); ++i) take_draw(i);
+}
+
+// Where what happens to the row's candidates is to be told; null: nowhere.
+sampler::SampleTrace* Engine::trace_of(size_t draw) {
+  sampler::SampleTrace* asked = draws_[draw].generation->asked.trace;
+  return asked == nullptr && draws_[draw].in_focus ? &sample_traces_[draw] : asked;
 }
 
 // A draw depends on its row, its request and its seed alone, so threads share them as they come.
+// Requests that fork draw more than once from a row: afterwards, one after the other.
 void Engine::draw_beside_each_other() {
-  const auto count =
-      std::count_if(draws_.begin(), draws_.end(), [](const Draw& d) { return !d.alone; });
-  const auto lanes = std::min<int64_t>(context_.kernels().num_threads(), count);
+  if (std::any_of(draws_.begin(), draws_.end(), [](const Draw& d) { return d.in_focus; }))
+    sample_traces_.resize(std::max(sample_traces_.size(), draws_.size()));
+  const auto lanes = std::min<int64_t>(context_.kernels().num_threads(), std::ssize(draws_));
   while (std::ssize(samplers_) < lanes) samplers_.emplace_back(model_.config().vocab_size);
   std::atomic<size_t> next{0};
   context_.kernels().run_on_threads(lanes, [this, &next](int64_t begin, int64_t end) {
@@ -53,8 +58,8 @@ void Engine::draw_beside_each_other() {
       sampler::Sampler& sampler = samplers_[static_cast<size_t>(lane)];
       for (size_t i = next++; i < draws_.size(); i = next++) {
         Draw& d = draws_[i];
-        if (d.alone) continue;
-        d.event = draw(sampler, *d.request, *d.generation, 0, d.row, nullptr);
+        if (d.generation->forks) continue;
+        d.event = draw(sampler, *d.request, *d.generation, 0, d.row, trace_of(i));
         d.num_candidates = sampler.num_candidates();
       }
     }
@@ -73,13 +78,13 @@ void Engine::take_prompt_row(const Request& request, Generation& generation,
   }
 }
 
-void Engine::take_draw(Draw& drawn) {
+void Engine::take_draw(size_t number) {
+  Draw& drawn = draws_[number];
   const Request& request = *drawn.request;
   Generation& generation = *drawn.generation;
-  sampler::SampleTrace* trace = generation.asked.trace;
-  if (drawn.alone) {
-    if (generation.forks) row_.assign(drawn.row.begin(), drawn.row.end());
-    if (trace == nullptr && in_focus(request.id)) trace = &sample_trace_;
+  sampler::SampleTrace* trace = trace_of(number);
+  if (generation.forks) {
+    row_.assign(drawn.row.begin(), drawn.row.end());
     drawn.event = draw(samplers_[0], request, generation, 0, drawn.row, trace);
     drawn.num_candidates = samplers_[0].num_candidates();
   }
