@@ -59,7 +59,9 @@ struct GenerationRequest {
   // Sequences, which share one prefill; their numbers are request.id .. request.id + n − 1.
   int32_t n = 1;
   bool ignore_eos = false;
-  const sampler::TokenMask* mask = nullptr;  // outlives the request; null: every token is allowed
+  // Outlives the request; null: every token is allowed. Asked on any of the kernels' threads, by
+  // several at once if several requests share it.
+  const sampler::TokenMask* mask = nullptr;
   // Filled for each token before the sink gets it, if given; only for n = 1. Outlives the request.
   sampler::SampleTrace* trace = nullptr;
 };

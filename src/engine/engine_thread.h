@@ -4,7 +4,7 @@
 // so that a caller never waits for a step. Sinks are called on the engine's thread and must return
 // soon: they hand tokens over, they do not work on them. Whoever waits for tokens is best woken
 // when all of a step have been handed over: woken by the first, on a machine whose processors all
-// work, it takes the engine's place once for each token.
+// work, it takes the engine's place many times a step.
 #pragma once
 
 #include <atomic>

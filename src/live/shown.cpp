@@ -35,8 +35,7 @@ size_t redact_all(std::vector<Event>& events, size_t num_first, LiveText text) {
   size_t kept = 0, taken_of_first = 0;
   for (size_t i = 0; i < events.size(); ++i) {
     if (redact(events[i], text)) {
-      if (kept != i) events[kept] = events[i];
-      ++kept;
+      events[kept++] = events[i];
     } else if (i < num_first) {
       ++taken_of_first;
     }

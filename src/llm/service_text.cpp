@@ -163,8 +163,9 @@ void Service::Impl::send_best(Job& job) {
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
                    [&](int32_t a, int32_t b) { return score(a) > score(b); });
-  std::vector<PromptLogprob> prompt_logprobs = std::move(job.sequences[0].whole.prompt_logprobs);
-  job.sequences[static_cast<size_t>(order[0])].whole.prompt_logprobs = std::move(prompt_logprobs);
+  // They came with sequence 0, and go out with the best.
+  std::swap(job.sequences[0].whole.prompt_logprobs,
+            job.sequences[static_cast<size_t>(order[0])].whole.prompt_logprobs);
   forget(job);
   for (int32_t i = 0; i < job.request.n; ++i) {
     Delta& whole = job.sequences[static_cast<size_t>(order[static_cast<size_t>(i)])].whole;
