@@ -74,7 +74,8 @@ class AblationOfAModel : public testing::Test {
     ASSERT_TRUE(config.ok()) << config.status().message();
     using kernels::cpu::AttentionMethod;
     auto flash = kernels::cpu::make_cpu_kernels("", 1);
-    auto materialised = kernels::cpu::make_cpu_kernels("", 1, AttentionMethod::kMaterialised);
+    auto materialised =
+        kernels::cpu::make_cpu_kernels("", 1, {.attention = AttentionMethod::kMaterialised});
     ASSERT_TRUE(flash.ok() && materialised.ok());
     auto model = model::load_model(*checkpoint, *config, **flash, {});
     ASSERT_TRUE(model.ok()) << model.status().message();

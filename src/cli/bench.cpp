@@ -47,6 +47,7 @@ OrderedJson bench_header(const EngineOptions& options, const llm::Llm& llm,
   json["format"] = bench_format(llm);
   json["threads"] = options.threads;
   json["isa"] = llm.kernels().name();
+  json["activation_bits"] = kernels::bits(llm.kernels().activations());
   json["limits"] = limits_json(limits);
   return json;
 }

@@ -26,9 +26,11 @@ Status bench(Options& options) {
   if (options.engine.threads == 0) options.engine.threads = ThreadPool(0).num_threads();
   const int threads = static_cast<int>(options.engine.threads);
   ASSIGN_OR_RETURN(const auto llm, load_llm(options.engine));
-  ASSIGN_OR_RETURN(const auto materialised,
-                   kernels::cpu::make_cpu_kernels(options.engine.cpu_isa, threads,
-                                                  kernels::cpu::AttentionMethod::kMaterialised));
+  ASSIGN_OR_RETURN(
+      const auto materialised,
+      kernels::cpu::make_cpu_kernels(options.engine.cpu_isa, threads,
+                                     {.activations = activations_of(options.engine.activation_bits),
+                                      .attention = kernels::cpu::AttentionMethod::kMaterialised}));
   ASSIGN_OR_RETURN(const auto limits, kernels::cpu::measure_limits(*table, threads));
   const AblationModel model{llm->model(), llm->kernels(), *materialised, llm->kv_dtype()};
   ASSIGN_OR_RETURN(const std::vector<AblationRow> rows,

@@ -28,6 +28,7 @@ struct Options {
   int64_t threads = 0, rounds = 3;
   double seconds = 0.05;  // of a case and round
   std::string cpu_isa, filter;
+  int64_t activation_bits = 16;
   bool json = false;
 };
 
@@ -185,7 +186,9 @@ class KernelBench {
   KernelBench(const Options& options, const kernels::cpu::CpuTable& table)
       : options_(options),
         table_(table),
-        kernels_(kernels::cpu::make_cpu_kernels(table, static_cast<int>(options.threads))) {}
+        kernels_(kernels::cpu::make_cpu_kernels(
+            table, static_cast<int>(options.threads),
+            {.activations = activations_of(options.activation_bits)})) {}
 
   Status run() {
     constexpr DType kWeights[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0,
@@ -267,6 +270,7 @@ void print_json(const Options& options, std::string_view isa, const KernelBench&
   json["format"] = nullptr;
   json["threads"] = options.threads;
   json["isa"] = isa;
+  json["activation_bits"] = options.activation_bits;
   json["limits"] = limits_json(bench.limits());
   json["kernels"] = OrderedJson::array();
   for (const CaseResult& r : bench.results())
@@ -281,7 +285,8 @@ void print_json(const Options& options, std::string_view isa, const KernelBench&
 
 void print(const Options& options, std::string_view isa, const KernelBench& bench) {
   const MachineLimits limits = bench.limits();
-  fmt::print("{} threads, {}\n", options.threads, isa);
+  fmt::print("{} threads, {}, activations of {} bits\n", options.threads, isa,
+             options.activation_bits);
   fmt::print("limits    read {:.1f} GB/s, fp32 {:.0f} GFLOP/s", limits.read_bytes_per_s / 1e9,
              limits.fp32_flops_per_s / 1e9);
   if (limits.bf16_flops_per_s > 0)
@@ -319,6 +324,7 @@ int bench_kernels_command(Args args) {
       {"--threads", 0, "N", "threads (default: one per CPU)", set_int(options.threads, 0, 1024)},
       {"--cpu-isa", 0, "NAME", "kernels for amx, avx512vnni, avx512, avxvnni, avx2 or scalar",
        set_text(options.cpu_isa)},
+      activation_bits_flag(options.activation_bits),
       {"--json", 0, "", "one JSON object", set_switch(options.json)},
   };
   std::vector<std::string> positional;

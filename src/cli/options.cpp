@@ -32,6 +32,19 @@ std::function<Status(std::string_view)> set_optional_i32(std::optional<int32_t>&
 
 }  // namespace
 
+Flag activation_bits_flag(int64_t& target) {
+  return {"--activation-bits",
+          0,
+          "N",
+          "of what meets weights in blocks: 16, or 8, faster and coarser",
+          set_int(target, 8, 16),
+          {"8", "16"}};
+}
+
+kernels::Activations activations_of(int64_t bits) {
+  return bits == 8 ? kernels::Activations::kByte : kernels::Activations::kTwoBytes;
+}
+
 Flag kv_cache_dtype_flag(std::string& target) {
   return {"--kv-cache-dtype",
           0,
@@ -98,6 +111,7 @@ std::vector<Flag> EngineOptions::flags() {
        set_int(threads, 0, 4096)},
       {"--cpu-isa", 0, "NAME", "kernels for amx, avx512vnni, avx512, avxvnni, avx2 or scalar",
        set_text(cpu_isa)},
+      activation_bits_flag(activation_bits),
       {"--pack-cache", 0, "FOLDER",
        "keeps repacked weights (default: large ones in ~/.cache/orrery)", set_text(pack_cache)},
       {"--pack-cache-gib", 0, "N", "that folder's bound, beside half of the disk (default 100)",
@@ -153,8 +167,9 @@ weights::PackCacheOptions EngineOptions::pack_cache_options() const {
 }
 
 Result<std::unique_ptr<llm::Llm>> load_llm(const EngineOptions& options) {
-  ASSIGN_OR_RETURN(auto kernels, kernels::cpu::make_cpu_kernels(options.cpu_isa,
-                                                                static_cast<int>(options.threads)));
+  ASSIGN_OR_RETURN(auto kernels, kernels::cpu::make_cpu_kernels(
+                                     options.cpu_isa, static_cast<int>(options.threads),
+                                     {.activations = activations_of(options.activation_bits)}));
   llm::LlmOptions llm = options.llm;
   llm.pack_cache = options.pack_cache_options();
   return llm::Llm::load(llm, std::move(kernels), progress_bar("packing weights"));

@@ -6,6 +6,7 @@
 
 #include "cli/flags.h"
 #include "engine/memory_plan.h"
+#include "kernels/activations.h"
 #include "llm/llm.h"
 
 namespace orrery::cli {
@@ -13,8 +14,9 @@ namespace orrery::cli {
 // How to load a model: --max-model-len, --dtype, --threads, --cpu-isa, ...
 struct EngineOptions {
   llm::LlmOptions llm;
-  int64_t threads = 0;     // 0: one per CPU
-  std::string cpu_isa;     // empty: the best
+  int64_t threads = 0;  // 0: one per CPU
+  std::string cpu_isa;  // empty: the best
+  int64_t activation_bits = 16;
   std::string pack_cache;  // folder; empty: the user's own
   bool use_pack_cache = true;
   int64_t pack_cache_gib = 100;
@@ -28,6 +30,10 @@ struct SamplingOptions {
   llm::GenerationParams params;
   std::vector<Flag> flags();
 };
+
+// --activation-bits.
+Flag activation_bits_flag(int64_t& target);
+kernels::Activations activations_of(int64_t bits);
 
 // --kv-cache-dtype.
 Flag kv_cache_dtype_flag(std::string& target);

@@ -43,6 +43,9 @@ Result<EngineOptions> loading_options(const Json& metadata, const ReplayOptions&
   RETURN_IF_ERROR(text("dtype", engine.llm.dtype));
   RETURN_IF_ERROR(text("kv_cache_dtype", engine.llm.kv_cache_dtype));
   RETURN_IF_ERROR(text("quantization", engine.llm.quantization));
+  const Json bits = metadata.value("activation_bits", Json(16));
+  if (bits != 8 && bits != 16) return malformed("metadata: activation_bits: expected 8 or 16");
+  engine.activation_bits = bits.get<int64_t>();
   if (!metadata.contains("max_model_len") || !metadata["max_model_len"].is_number_unsigned())
     return malformed("metadata: max_model_len: expected a number");
   engine.llm.max_model_len = metadata["max_model_len"].get<int64_t>();

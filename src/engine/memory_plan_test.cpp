@@ -28,6 +28,7 @@ weights::MemoryLimits limits_of(int64_t bytes) {
 class NoKernels : public kernels::Kernels {
  public:
   std::string_view name() const override { return "none"; }
+  kernels::Activations activations() const override { return kernels::Activations::kTwoBytes; }
   Result<kernels::PackedMatrix> pack(const kernels::WeightRows& rows) const override {
     return kernels::allocate_panels(rows);
   }

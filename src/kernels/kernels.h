@@ -25,6 +25,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "kernels/activations.h"
 #include "tensor/buffer.h"
 #include "tensor/tensor.h"
 
@@ -100,6 +101,7 @@ class Kernels {
  public:
   virtual ~Kernels() = default;
   virtual std::string_view name() const = 0;  // "reference" or of a table, as "avx2"
+  virtual Activations activations() const = 0;
 
   // Repacks a weight matrix for matmul and embed. Errors: kResourceExhausted; kUnsupported for a
   // dtype this device cannot compute with; kInvalidArgument if k is not a multiple of the format's
@@ -116,8 +118,8 @@ class Kernels {
   // out[t, n] = Σ_k x[t, k] · w[n, k]  (+ bias[n], added last; empty for none).
   // x [T, K], out [T, N]
   //
-  // Plain formats: sum = fma(x[k], w[k], sum). Block formats: x is rounded to 16-bit integers q
-  // with a scale per row and 32 inputs (activations.h); for each sub-block b in order sum =
+  // Plain formats: sum = fma(x[k], w[k], sum). Block formats: x is rounded to integers q of 16 or
+  // 8 bits with a scale per row and 32 inputs (activations.h); for each sub-block b in order sum =
   // fma(float(Σ c · q), w_scale[b] · x_scale[b], sum) with the weight's integers c, and in formats
   // with a minimum then sum = fma(−w_minimum[b], x_scale[b] · float(Σ q), sum).
   void matmul(const Tensor& x, const PackedMatrix& w, std::span<const float> bias, Tensor out) {
@@ -187,6 +189,6 @@ class Kernels {
 inline constexpr int64_t kAttentionSplit = 512;
 
 // The definition in plain loops. Threads: one.
-std::unique_ptr<Kernels> make_reference_kernels();
+std::unique_ptr<Kernels> make_reference_kernels(Activations activations = Activations::kTwoBytes);
 
 }  // namespace orrery::kernels

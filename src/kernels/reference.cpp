@@ -170,13 +170,14 @@ struct RoundedRow {
   std::vector<int> q;
   std::vector<float> scale;  // [k / kActivationBlock]
 
-  explicit RoundedRow(std::span<const float> x) {
+  RoundedRow(std::span<const float> x, Activations activations) {
     for (size_t begin = 0; begin < x.size(); begin += kActivationBlock) {
       const auto block = x.subspan(begin, kActivationBlock);
       uint32_t largest = 0;
       for (const float value : block)
         largest = std::max(largest, std::bit_cast<uint32_t>(value) & 0x7FFFFFFF);
-      const auto [inverse, block_scale] = activation_scale(largest);
+      const auto [inverse, block_scale] =
+          activation_scale(largest, largest_activation(activations));
       scale.push_back(block_scale);
       for (const float value : block)
         q.push_back(inverse == 0 ? 0 : static_cast<int>(std::nearbyint(value * inverse)));
@@ -203,7 +204,10 @@ struct RoundedRow {
 
 class ReferenceKernels : public Kernels {
  public:
+  explicit ReferenceKernels(Activations activations) : activations_(activations) {}
+
   std::string_view name() const override { return "reference"; }
+  Activations activations() const override { return activations_; }
 
   Result<PackedMatrix> pack(const WeightRows& rows) const override { return pack_panels(rows); }
   std::string_view packed_layout() const override { return kPanelLayout; }
@@ -218,13 +222,13 @@ class ReferenceKernels : public Kernels {
     for (const auto& [w, bias, out] : projections) multiply(x, w, bias, out);
   }
 
-  static void multiply(const Tensor& x, const PackedMatrix& w, std::span<const float> bias,
-                       Tensor out) {
+  void multiply(const Tensor& x, const PackedMatrix& w, std::span<const float> bias,
+                Tensor out) const {
     CHECK(x.cols() == w.k && out.cols() == w.n && out.rows() == x.rows());
     CHECK(bias.empty() || std::ssize(bias) == w.n);
     const bool blocks = is_quantised(w.dtype);
     std::vector<RoundedRow> rounded;
-    for (int64_t t = 0; t < x.rows() && blocks; ++t) rounded.emplace_back(row(x, t));
+    for (int64_t t = 0; t < x.rows() && blocks; ++t) rounded.emplace_back(row(x, t), activations_);
     std::vector<float> weights(static_cast<size_t>(w.k));
     PackedRow codes;
     for (int64_t n = 0; n < w.n; ++n) {
@@ -364,11 +368,14 @@ class ReferenceKernels : public Kernels {
     for (size_t c = 0; c < out.size(); ++c) out[c] = total.acc[c] / sum;
   }
 
+  Activations activations_;
   int64_t attention_scratch_bytes_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Kernels> make_reference_kernels() { return std::make_unique<ReferenceKernels>(); }
+std::unique_ptr<Kernels> make_reference_kernels(Activations activations) {
+  return std::make_unique<ReferenceKernels>(activations);
+}
 
 }  // namespace orrery::kernels

@@ -13,8 +13,13 @@
 namespace orrery::kernels {
 namespace {
 
-TEST(Reference, MatmulIsTheDotProductWithinRounding) {
-  const auto kernels = make_reference_kernels();
+class MatmulOfReference : public testing::TestWithParam<Activations> {};
+
+INSTANTIATE_TEST_SUITE_P(Bits, MatmulOfReference,
+                         testing::Values(Activations::kTwoBytes, Activations::kByte));
+
+TEST_P(MatmulOfReference, IsTheDotProductWithinRounding) {
+  const auto kernels = make_reference_kernels(GetParam());
   for (const DType dtype : kWeightFormats) {
     SCOPED_TRACE(name(dtype));
     const int64_t n = 37, k = 512, rows = 3;
@@ -37,10 +42,13 @@ TEST(Reference, MatmulIsTheDotProductWithinRounding) {
           rounding += std::abs(w[static_cast<size_t>(j)]);
         }
         // k roundings of partial sums, each at most 2^-24 of the sum of magnitudes; of a block
-        // format inputs below 1 in steps of 1 / 32639.
-        EXPECT_NEAR(out[static_cast<size_t>(t * n + i)], sum,
-                    static_cast<double>(k) * 0x1p-24 * size +
-                        (is_quantised(dtype) ? rounding * 0.501 / kActivationMax : 0));
+        // format inputs below 1 in steps of 1 / 32639 or 1 / 127.
+        EXPECT_NEAR(
+            out[static_cast<size_t>(t * n + i)], sum,
+            static_cast<double>(k) * 0x1p-24 * size +
+                (is_quantised(dtype)
+                     ? rounding * 0.501 / static_cast<double>(largest_activation(GetParam()))
+                     : 0));
       }
     }
   }

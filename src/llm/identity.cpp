@@ -56,6 +56,7 @@ OrderedJson describe(const Llm& llm, const engine::EngineOptions& options) {
   json["model"] = asked.model;
   json["identity"] = model_identity(llm.checkpoint());
   json["isa"] = llm.kernels().name();
+  json["activation_bits"] = kernels::bits(llm.kernels().activations());
   json["dtype"] = asked.dtype;
   json["kv_cache_dtype"] = asked.kv_cache_dtype;
   json["quantization"] = asked.quantization;

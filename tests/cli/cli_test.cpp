@@ -107,6 +107,19 @@ TEST(Cli, RunRecordsAndReplaySaysIdenticalOrWhereItDiffers) {
   EXPECT_EQ(orrery("replay").exit_code, 2);
 }
 
+TEST(Cli, ActivationsOfEightBitsAreRecordedAndReplayed) {
+  const std::string path = testing::TempDir() + "orrery_cli_eight_bits";
+  const std::string ask =
+      "run -p 'Once upon a time' --max-tokens 24 --temperature 1 --seed 4 --quantization q4_0";
+  const std::string coarse = ask + " --logprobs 1 --json --activation-bits 8";
+  EXPECT_NE(orrery(coarse).out, orrery(ask + " --logprobs 1 --json").out);
+  EXPECT_EQ(orrery(ask + " --activation-bits 8 --record " + path).exit_code, 0);
+  EXPECT_THAT(read_all(path), HasSubstr("\"activation_bits\":8"));
+  const Outcome same = orrery("replay " + path + " --threads 1");
+  EXPECT_EQ(same.exit_code, 0) << same.err;
+  EXPECT_THAT(same.out, HasSubstr("identical: 24 steps"));
+}
+
 TEST(Cli, StopStringsEndTheText) {
   const std::string text =
       json_of(orrery("run -p 'Once upon a time' --max-tokens 30 --json"))["text"];
@@ -253,6 +266,7 @@ TEST(Cli, BadInputGetsAnExitCodeAndAMessage) {
       {"run /no/such/model -p x", 1, "/no/such/model"},
       {"run " + pickle + " -p x", 1, "safetensors"},
       {"run -p x --cpu-isa sse9", 1, "sse9"},
+      {"run -p x --activation-bits 4", 2, "expected one of 8, 16"},
       {"run -p '' --json", 0, ""},  // the tokenizer adds a first token
       {"run -p x --max-model-len 1", 1, "max_model_len"},
       {"run -p x --top-p 0", 1, "top_p"},

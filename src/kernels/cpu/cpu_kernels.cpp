@@ -33,10 +33,14 @@ double matmul_ns(int64_t rows, int64_t n, int64_t k) {
 
 class CpuKernels : public Kernels {
  public:
-  CpuKernels(const CpuTable& table, int num_threads, AttentionMethod attention)
-      : table_(table), pool_(num_threads), attention_(table, pool_, attention) {}
+  CpuKernels(const CpuTable& table, int num_threads, const CpuOptions& options)
+      : table_(table),
+        activations_(options.activations),
+        pool_(num_threads),
+        attention_(table, pool_, options.attention) {}
 
   std::string_view name() const override { return table_.name; }
+  Activations activations() const override { return activations_; }
 
   Result<PackedMatrix> pack(const WeightRows& rows) const override {
     ASSIGN_OR_RETURN(PackedMatrix w, allocate_panels(rows));
@@ -195,11 +199,22 @@ class CpuKernels : public Kernels {
     });
   }
 
+  RoundedForm rounded_form(int64_t rows, const PackedLayout& layout) const {
+    if (table_.rows_for_tiles > 0 && rows >= table_.rows_for_tiles) return RoundedForm::kTiles;
+    const bool bytes = activations_ == Activations::kByte && table_.bytes != nullptr &&
+                       layout.bits <= table_.bytes->most_bits;
+    return bytes ? RoundedForm::kBytes : RoundedForm::kRows;
+  }
+  const BlockMatmul& blocks(RoundedForm form) const {
+    return form == RoundedForm::kBytes ? *table_.bytes : table_.blocks;
+  }
+
   // Into memory that is kept for the next call.
   RoundedRows round_rows(const Tensor& x, DType dtype) {
     const PackedLayout layout = kernels::packed_layout(dtype);
     const int64_t rows = x.rows(), k = x.cols();
-    const bool in_tiles = table_.rows_for_tiles > 0 && rows >= table_.rows_for_tiles;
+    const RoundedForm form = rounded_form(rows, layout);
+    const bool in_tiles = form == RoundedForm::kTiles;
     const int64_t whole_rows =
         in_tiles ? (rows + kRowsOfTile - 1) / kRowsOfTile * kRowsOfTile : rows;
     const auto n = static_cast<size_t>(whole_rows * k);
@@ -213,10 +228,11 @@ class CpuKernels : public Kernels {
     void* q = rounded_.data();
     size_t room = 2 * rounded_.size();
     std::align(64, 1, q, room);
-    const RoundedRows out{static_cast<int16_t*>(q), rounded_scales_.data(), rounded_starts_.data(),
-                          rounded_sums_.data(), in_tiles};
+    const RoundedRows out{q, rounded_scales_.data(), rounded_starts_.data(), rounded_sums_.data(),
+                          form};
     for_rows(x, 0.2, [&](int64_t begin, int64_t end) {
-      table_.round_rows(x.f32().data(), layout, rows, k, begin, end, out);
+      blocks(form).round_rows(x.f32().data(), layout, largest_activation(activations_), rows, k,
+                              begin, end, out);
     });
     return out;
   }
@@ -254,7 +270,10 @@ class CpuKernels : public Kernels {
     task.panel_begin = first_panel;
     task.panel_end = std::min(first_panel + panels, whole.panel_end);
     task.scratch = scratch;
-    table_.matmul(task);
+    if (is_quantised(task.dtype))
+      blocks(task.rounded.form).matmul(task);
+    else
+      table_.plain_matmul(task);
   }
 
   // Of one token and head: d numbers, each `stride` elements after the one before.
@@ -302,6 +321,7 @@ class CpuKernels : public Kernels {
   }
 
   const CpuTable& table_;
+  Activations activations_;
   mutable ThreadPool pool_;
   PagedAttention attention_;
   std::vector<Part> parts_;
@@ -314,16 +334,16 @@ class CpuKernels : public Kernels {
 }  // namespace
 
 std::unique_ptr<Kernels> make_cpu_kernels(const CpuTable& table, int num_threads,
-                                          AttentionMethod attention) {
-  return std::make_unique<CpuKernels>(table, num_threads, attention);
+                                          const CpuOptions& options) {
+  return std::make_unique<CpuKernels>(table, num_threads, options);
 }
 
 Result<std::unique_ptr<Kernels>> make_cpu_kernels(std::string_view isa, int num_threads,
-                                                  AttentionMethod attention) {
+                                                  const CpuOptions& options) {
   if (num_threads < 0 || num_threads > kMaxThreads)
     return invalid_argument("{} threads; expected 0 (all CPUs) to {}", num_threads, kMaxThreads);
   ASSIGN_OR_RETURN(const CpuTable* table, choose_table(isa));
-  return make_cpu_kernels(*table, num_threads, attention);
+  return make_cpu_kernels(*table, num_threads, options);
 }
 
 }  // namespace orrery::kernels::cpu

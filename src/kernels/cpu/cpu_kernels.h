@@ -16,13 +16,17 @@ namespace orrery::kernels::cpu {
 // depend on either. Errors: those of choose_table; kInvalidArgument for a negative or absurd number
 // of threads.
 //
-// kMaterialised is there to be measured: the same packed weights, and attention within rounding of
-// the definition instead of bit for bit.
-Result<std::unique_ptr<Kernels>> make_cpu_kernels(
-    std::string_view isa, int num_threads, AttentionMethod attention = AttentionMethod::kFlash);
+struct CpuOptions {
+  Activations activations = Activations::kTwoBytes;
+  // kMaterialised is there to be measured: the same packed weights, and attention within rounding
+  // of the definition instead of bit for bit.
+  AttentionMethod attention = AttentionMethod::kFlash;
+};
+Result<std::unique_ptr<Kernels>> make_cpu_kernels(std::string_view isa, int num_threads,
+                                                  const CpuOptions& options = {});
 
 // The same with a table given, which the CPU must be able to run.
 std::unique_ptr<Kernels> make_cpu_kernels(const CpuTable& table, int num_threads,
-                                          AttentionMethod attention = AttentionMethod::kFlash);
+                                          const CpuOptions& options = {});
 
 }  // namespace orrery::kernels::cpu

@@ -8,11 +8,13 @@
 #include "kernels/cpu/simd_amx.h"
 
 namespace orrery::kernels::cpu {
+extern const BlockMatmul kEmulatedAvx512VnniBytes;  // emulated_bytes_avx2_test.cpp
 extern const CpuTable kEmulatedAmxTable;
 const CpuTable* emulated_amx_table();
 }  // namespace orrery::kernels::cpu
 
 #define ORRERY_TABLE kEmulatedAmxTable
+#define ORRERY_BYTE_MATMUL &kEmulatedAvx512VnniBytes
 #define ORRERY_TABLE_NAME "amx emulated"
 #include "kernels/cpu/ops/products_bytes.inc"
 #define ORRERY_ROWS_FOR_TILES kRowsForTiles

@@ -8,11 +8,13 @@
 #include "kernels/cpu/simd_avx512vnni.h"
 
 namespace orrery::kernels::cpu {
+extern const BlockMatmul kEmulatedAvx512VnniBytes;  // emulated_bytes_avx2_test.cpp
 extern const CpuTable kEmulatedAvx512VnniTable;
 const CpuTable* emulated_avx512vnni_table();
 }  // namespace orrery::kernels::cpu
 
 #define ORRERY_TABLE kEmulatedAvx512VnniTable
+#define ORRERY_BYTE_MATMUL &kEmulatedAvx512VnniBytes
 #define ORRERY_TABLE_NAME "avx512vnni emulated"
 #include "kernels/cpu/ops/products_bytes.inc"
 #include "kernels/cpu/ops/table.inc"

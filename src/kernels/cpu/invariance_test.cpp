@@ -137,11 +137,16 @@ class Invariance : public testing::TestWithParam<const CpuTable*> {};
 
 INSTANTIATE_TEST_SUITE_P(Cpu, Invariance, testing::ValuesIn(tables_to_test()), test_name);
 
+struct Formats {
+  DType weights, cache;
+  Activations activations = Activations::kTwoBytes;
+};
+
 // Chunks: sizes that repeat until the prompt is done.
-std::vector<float> logits_in_chunks(const CpuTable& table, int num_threads, DType weights,
-                                    DType cache, std::vector<int32_t> chunks, bool neighbour) {
-  const auto kernels = make_cpu_kernels(table, num_threads);
-  Decoder decoder(*kernels, weights, cache);
+std::vector<float> logits_in_chunks(const CpuTable& table, int num_threads, const Formats& formats,
+                                    std::vector<int32_t> chunks, bool neighbour) {
+  const auto kernels = make_cpu_kernels(table, num_threads, {.activations = formats.activations});
+  Decoder decoder(*kernels, formats.weights, formats.cache);
   std::vector<float> all;
   for (int32_t begin = 0, i = 0; begin < kTokens; ++i) {
     const int32_t chunk = chunks[static_cast<size_t>(i) % chunks.size()];
@@ -154,15 +159,13 @@ std::vector<float> logits_in_chunks(const CpuTable& table, int num_threads, DTyp
 }
 
 TEST_P(Invariance, LogitsAreBitwiseTheSameWholeInChunksAndTokenByToken) {
-  struct Formats {
-    DType weights, cache;
-  };
   const CpuTable& table = *GetParam();
-  for (const auto& [weights, cache] : {Formats{DType::kBF16, DType::kBF16},
-                                       {DType::kQ4_0, DType::kF32},
-                                       {DType::kBF16, DType::kI8},
-                                       {DType::kBF16, DType::kF8E4M3}}) {
-    const auto whole = logits_in_chunks(table, 1, weights, cache, {kTokens}, false);
+  for (const Formats& formats : {Formats{DType::kBF16, DType::kBF16},
+                                 {DType::kQ4_0, DType::kF32},
+                                 {DType::kQ4_0, DType::kF32, Activations::kByte},
+                                 {DType::kBF16, DType::kI8},
+                                 {DType::kBF16, DType::kF8E4M3}}) {
+    const auto whole = logits_in_chunks(table, 1, formats, {kTokens}, false);
     ASSERT_TRUE(std::isfinite(std::accumulate(whole.begin(), whole.end(), 0.0F)));
     struct Way {
       int num_threads;
@@ -173,10 +176,10 @@ TEST_P(Invariance, LogitsAreBitwiseTheSameWholeInChunksAndTokenByToken) {
                         {2, {1, 7, 33}, true}, {1, {1}, false},         {2, {1}, true},
                         {2, {511, 1}, false},  {3, {15, 1, 300}, false}};
     for (const auto& [num_threads, chunks, neighbour] : ways) {
-      const auto got = logits_in_chunks(table, num_threads, weights, cache, chunks, neighbour);
+      const auto got = logits_in_chunks(table, num_threads, formats, chunks, neighbour);
       ASSERT_EQ(got.size(), whole.size());
       EXPECT_EQ(std::memcmp(got.data(), whole.data(), got.size() * sizeof(float)), 0)
-          << name(weights) << ", " << num_threads << " threads, chunks of " << chunks[0]
+          << name(formats.weights) << ", " << num_threads << " threads, chunks of " << chunks[0]
           << (neighbour ? ", beside another request" : "");
     }
   }

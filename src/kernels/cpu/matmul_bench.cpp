@@ -1,7 +1,7 @@
 // Matmul in every format and attention, with the machine's limits measured in the same run.
 // Counters: bytes of weights (or of the cache) a second and FLOPs a second, each also as a fraction
 // of the limit. ORRERY_CPU_ISA forces a table, ORRERY_THREADS the number of threads (default: all
-// CPUs).
+// CPUs); with ORRERY_ACTIVATIONS=8 activations have 8 bits.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -31,7 +31,10 @@ const MachineLimits& limits() {
 }
 
 Kernels& kernels() {
-  static const auto object = make_cpu_kernels(table(), num_threads());
+  const char* set = std::getenv("ORRERY_ACTIVATIONS");
+  const bool byte = set != nullptr && std::string_view(set) == "8";
+  static const auto object = make_cpu_kernels(
+      table(), num_threads(), {.activations = byte ? Activations::kByte : Activations::kTwoBytes});
   return *object;
 }
 

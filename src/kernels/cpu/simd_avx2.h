@@ -174,6 +174,22 @@ ORRERY_INLINE void store_words(int16_t* p, I16 a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);
 }
 
+// Each 16-bit number: the sum of the products of two bytes, of `a` unsigned, of `b` signed, which
+// must fit.
+ORRERY_INLINE I16 madd_bytes(I16 a, I16 b) {
+  return {_mm256_maddubs_epi16(a.lo, b.lo), _mm256_maddubs_epi16(a.hi, b.hi)};
+}
+ORRERY_INLINE I16 add_words_in_place(I16 a, I16 b) {
+  I16 sum = {_mm256_add_epi16(a.lo, b.lo), _mm256_add_epi16(a.hi, b.hi)};
+  asm("" : "+x"(sum.lo), "+x"(sum.hi));
+  return sum;
+}
+ORRERY_INLINE void store_bytes(int8_t* p, I16 a) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.lo, a.hi), 0xD8);
+  const __m256i bytes = _mm256_permute4x64_epi64(_mm256_packs_epi16(words, words), 0x08);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(bytes));
+}
+
 ORRERY_INLINE F16 as_floats(I16 a) {
   return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)};
 }

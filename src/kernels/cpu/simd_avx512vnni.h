@@ -11,6 +11,9 @@ namespace {
 ORRERY_INLINE I16 dot_bytes(I16 sum, I16 a, I16 b) {
   return {_mm512_dpbusd_epi32(sum.v, a.v, b.v)};
 }
+ORRERY_INLINE void store_bytes(int8_t* p, I16 a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
 // Of each four lanes the low bytes, as signed numbers, then what is left of the lanes / 256.
 ORRERY_INLINE void store_byte_parts(int16_t* p, I16 a) {
   const __m128i low = _mm512_cvtepi32_epi8(a.v);

@@ -42,15 +42,18 @@ constexpr int64_t kMatmulScratchFloats = kMatmulSlabFloats + kMatmulRows * kMatm
 // to back; a tile of rows from t on begins at element t · k of q, and likewise of the others.
 //
 // Where a table has tile registers and the call enough rows (CpuTable::rows_for_tiles) tiles have
-// 16 rows, the last too, and q two parts of each number in bf16 (ops/matmul_tiles.inc).
+// 16 rows, the last too, and q two parts of each number in bf16 (kTiles; ops/matmul_tiles.inc).
+// Activations of 8 bits may be stored as bytes, for CpuTable::bytes to multiply.
 constexpr int64_t kRoundedTile = 4;
 constexpr int64_t kRowsOfTile = 16;
+enum class RoundedForm : uint8_t { kRows, kTiles, kBytes };
 struct RoundedRows {
-  int16_t* q;       // [T / r][k / 4][r][4]: four inputs as the table multiplies them
+  // [T / r][k / 4][r][4], 16-bit numbers, of kBytes 8-bit ones: four inputs as they are multiplied
+  void* q;
   float* scale;     // [T / r][k / 32][r]
   int32_t* starts;  // [T / r][k / s][r]: −(format's offset) · Σ q, where sums of products begin
   float* scaled_sums;  // [T / r][k / s][r]: scale · Σ q, what a minimum is multiplied with
-  bool in_tiles;
+  RoundedForm form;
 };
 
 // out[t, n] for the rows and panels given (kernels.h: matmul).
@@ -90,17 +93,25 @@ struct AttendTask {
   float* states;  // [rows · group], set by attend
 };
 
+// A matmul with block formats, and what rounds its input: rows row_begin .. row_end − 1 of x
+// [rows][k], k a multiple of 32, to integers of at most `largest`, to the same rows of `out`, for
+// weights of a format with that layout.
+struct BlockMatmul {
+  void (*matmul)(const MatmulTask& task);
+  void (*round_rows)(const float* x, const PackedLayout& layout, float largest, int64_t rows,
+                     int64_t k, int64_t row_begin, int64_t row_end, const RoundedRows& out);
+  int most_bits;  // of a code
+};
+
 struct CpuTable {
   const char* name;
   int fp32_flops_per_burn;  // of one iteration of burn
   int64_t tile_rows;        // MatmulTask::x
-  int64_t rows_for_tiles;   // RoundedRows::in_tiles from so many rows on; 0: never
+  int64_t rows_for_tiles;   // RoundedForm::kTiles from so many rows on; 0: never
 
-  void (*matmul)(const MatmulTask& task);
-  // Rows row_begin .. row_end − 1 of x [rows][k], k a multiple of 32, to the same rows of `out`,
-  // for weights of a format with that layout.
-  void (*round_rows)(const float* x, const PackedLayout& layout, int64_t rows, int64_t k,
-                     int64_t row_begin, int64_t row_end, const RoundedRows& out);
+  void (*plain_matmul)(const MatmulTask& task);
+  BlockMatmul blocks;
+  const BlockMatmul* bytes;  // RoundedForm::kBytes; null where that would be no faster
   // out may be x. [rows][cols]
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t cols,
                    float* out);
@@ -133,6 +144,10 @@ extern const DotProducts kInt8DotProducts;   // vpdpbusd
 extern const DotProducts kBf16DotProducts;   // vdpbf16ps
 extern const DotProducts kInt8TileProducts;  // AMX
 extern const DotProducts kBf16TileProducts;
+
+extern const BlockMatmul kAvx2Bytes;
+extern const BlockMatmul kAvxVnniBytes;
+extern const BlockMatmul kAvx512VnniBytes;
 
 extern const CpuTable kScalarTable;
 extern const CpuTable kAvx2Table;

@@ -5,6 +5,7 @@
 #include "kernels/packed_layout.h"
 
 #define ORRERY_TABLE kAmxTable
+#define ORRERY_BYTE_MATMUL &kAvx512VnniBytes
 #define ORRERY_TABLE_NAME "amx"
 #include "kernels/cpu/ops/products_bytes.inc"
 #define ORRERY_ROWS_FOR_TILES kRowsForTiles

@@ -5,6 +5,7 @@
 #include "kernels/packed_layout.h"
 
 #define ORRERY_TABLE kAvx512VnniTable
+#define ORRERY_BYTE_MATMUL &kAvx512VnniBytes
 #define ORRERY_TABLE_NAME "avx512vnni"
 #include "kernels/cpu/ops/products_bytes.inc"
 #include "kernels/cpu/ops/table.inc"

@@ -5,6 +5,7 @@
 #include "kernels/packed_layout.h"
 
 #define ORRERY_TABLE kAvxVnniTable
+#define ORRERY_BYTE_MATMUL &kAvxVnniBytes
 #define ORRERY_TABLE_NAME "avxvnni"
 #include "kernels/cpu/ops/products_bytes.inc"
 #include "kernels/cpu/ops/table.inc"

@@ -19,8 +19,8 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
 
 class Tables : public testing::TestWithParam<const CpuTable*> {
  protected:
-  std::unique_ptr<Kernels> kernels(int num_threads) {
-    return make_cpu_kernels(*GetParam(), num_threads);
+  std::unique_ptr<Kernels> kernels(int num_threads, Activations a = Activations::kTwoBytes) {
+    return make_cpu_kernels(*GetParam(), num_threads, {.activations = a});
   }
   std::unique_ptr<Kernels> reference_ = make_reference_kernels();
 };
@@ -35,8 +35,15 @@ class Matmuls : public Tables {
  protected:
   // The first `rows` rows of x, for each number of rows, against the reference's of all.
   void expect_reference(DType dtype, MatmulShape shape, std::span<const int64_t> row_counts) {
+    expect_reference(dtype, shape, row_counts, Activations::kTwoBytes);
+    if (is_quantised(dtype)) expect_reference(dtype, shape, row_counts, Activations::kByte);
+  }
+  void expect_reference(DType dtype, MatmulShape shape, std::span<const int64_t> row_counts,
+                        Activations activations) {
     const auto [n, k] = shape;
-    SCOPED_TRACE(testing::Message() << name(dtype) << " [" << n << ", " << k << "]");
+    SCOPED_TRACE(testing::Message()
+                 << name(dtype) << " [" << n << ", " << k << "], " << bits(activations) << " bits");
+    const auto reference = make_reference_kernels(activations);
     const TestWeights weights(dtype, n, k, 11);
     const auto packed = reference_->pack(weights.rows());
     ASSERT_TRUE(packed.ok());
@@ -45,9 +52,9 @@ class Matmuls : public Tables {
     std::vector<float> x = random.floats(most * k), bias = random.floats(n), expected(most * n);
     for (const bool with_bias : {false, true}) {
       const auto b = with_bias ? std::span<const float>(bias) : std::span<const float>();
-      reference_->matmul(view(x, {most, k}), *packed, b, view(expected, {most, n}));
+      reference->matmul(view(x, {most, k}), *packed, b, view(expected, {most, n}));
       for (const int num_threads : {1, 2, 3}) {
-        const auto cpu = kernels(num_threads);
+        const auto cpu = kernels(num_threads, activations);
         for (const int64_t rows : row_counts) {
           std::vector<float> out(static_cast<size_t>(rows * n), -1.0F);
           cpu->matmul(view(x, {rows, k}), *packed, b, view(out, {rows, n}));
@@ -126,17 +133,20 @@ TEST_P(Matmuls, GiveTheBitsOfTheReferenceForTheLargestSums) {
     x[i] = negative[row % 4] ? -1.0F : 1.0F;
   }
   x.back() = std::numeric_limits<float>::quiet_NaN();  // a block of zeros with a scale of NaN
-  for (const DType dtype : kWeightFormats) {
-    for (const int fill : {0, 0x80, 0xFF}) {
-      const TestWeights weights(dtype, n, k, 13, fill);
-      const auto packed = reference_->pack(weights.rows());
-      ASSERT_TRUE(packed.ok());
-      reference_->matmul(view(x, {rows, k}), *packed, {}, view(expected, {rows, n}));
-      kernels(1)->matmul(view(x, {rows, k}), *packed, {}, view(got, {rows, n}));
-      const auto finite = static_cast<size_t>((rows - 1) * n);
-      EXPECT_TRUE(same_bits(std::span(got).first(finite), std::span(expected).first(finite)))
-          << name(dtype) << " of bytes " << fill;
-      for (size_t i = finite; i < got.size(); ++i) EXPECT_TRUE(std::isnan(got[i])) << name(dtype);
+  for (const Activations activations : {Activations::kTwoBytes, Activations::kByte}) {
+    const auto reference = make_reference_kernels(activations);
+    for (const DType dtype : kWeightFormats) {
+      for (const int fill : {0, 0x80, 0xFF}) {
+        const TestWeights weights(dtype, n, k, 13, fill);
+        const auto packed = reference->pack(weights.rows());
+        ASSERT_TRUE(packed.ok());
+        reference->matmul(view(x, {rows, k}), *packed, {}, view(expected, {rows, n}));
+        kernels(1, activations)->matmul(view(x, {rows, k}), *packed, {}, view(got, {rows, n}));
+        const auto finite = static_cast<size_t>((rows - 1) * n);
+        EXPECT_TRUE(same_bits(std::span(got).first(finite), std::span(expected).first(finite)))
+            << name(dtype) << " of bytes " << fill << ", " << bits(activations) << " bits";
+        for (size_t i = finite; i < got.size(); ++i) EXPECT_TRUE(std::isnan(got[i])) << name(dtype);
+      }
     }
   }
 }
@@ -214,7 +224,8 @@ TEST_P(Tables, MaterialisedAttentionIsTheSameWithinRounding) {
     for (const int64_t window : {0, 100}) {
       TestAttention attention({2, 3, 40, dtype, window}, requests, 21);
       const std::vector<float> flash = attention.run(*reference_);
-      const auto plain = make_cpu_kernels(*GetParam(), 2, AttentionMethod::kMaterialised);
+      const auto plain =
+          make_cpu_kernels(*GetParam(), 2, {.attention = AttentionMethod::kMaterialised});
       const std::vector<float> got = attention.attend(*plain);
       for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], flash[i], 2e-6) << name(dtype);
     }
@@ -223,7 +234,7 @@ TEST_P(Tables, MaterialisedAttentionIsTheSameWithinRounding) {
 
 TEST_P(Tables, MaterialisedScoresTakeMemoryWithTheContext) {
   const auto peak_bytes = [&](AttentionMethod method, int32_t context) {
-    const auto cpu = make_cpu_kernels(*GetParam(), 1, method);
+    const auto cpu = make_cpu_kernels(*GetParam(), 1, {.attention = method});
     TestAttention({1, 2, 16, DType::kF32, 0}, {{context, context}}, 23).run(*cpu);
     return cpu->attention_scratch_bytes();
   };
