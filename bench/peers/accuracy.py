@@ -36,7 +36,7 @@ class Theirs:
 
 
 def our_logprobs(orrery: Orrery, model: pathlib.Path, text: str) -> tuple[list[int], list[float]]:
-    found = orrery.json_of("run", model, "-p", text, "--prompt-logprobs", 0, "--max-tokens", 1)
+    found = orrery.json_of("run", model, "-p", text, "--prompt-logprobs", 0, "--max-tokens", 1, *orrery.flags)
     return found["prompt_token_ids"], [one["logprob"] for one in found["prompt_logprobs"][1:]]
 
 

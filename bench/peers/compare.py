@@ -50,7 +50,7 @@ def in_turns(pairs: int, ours: Callable, theirs: Callable) -> Iterator[tuple]:
 class Comparison:
     def __init__(self, args: argparse.Namespace):
         self.args = args
-        self.orrery = Orrery(args.orrery, args.threads)
+        self.orrery = Orrery(args.orrery, args.threads, args.activation_bits)
         self.peer = Programs(args.peer_bin, args.threads) if args.peer_programs else Binding(args.threads)
 
     def model_file(self, shape: Shape, fmt: str) -> pathlib.Path:
@@ -159,6 +159,8 @@ def parse() -> argparse.Namespace:
                         default=os.environ.get("ORRERY_DATA", ROOT.parent / "shared/data"),
                         help="texts and a trained model (default $ORRERY_DATA)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), metavar="N")
+    parser.add_argument("--activation-bits", type=int, choices=(8, 16), default=16,
+                        help="of ours; theirs have 8 where weights are quantised (default 16)")
     parser.add_argument("--pairs", type=int, default=3, metavar="N", help="runs of each (default 3; one of prompts of 8,192 tokens)")
     parser.add_argument("--part", action="append", choices=PARTS, help="only this; may be repeated")
     names = [shape.name for shape in SHAPES]

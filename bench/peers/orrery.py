@@ -18,8 +18,9 @@ class Limits:
 
 
 class Orrery:
-    def __init__(self, program: pathlib.Path, threads: int):
+    def __init__(self, program: pathlib.Path, threads: int, activation_bits: int = 16):
         self.program, self.threads = program, threads
+        self.flags = ["--activation-bits", str(activation_bits)]  # of whatever loads a model
 
     def json_of(self, *args: object) -> dict:
         command = [str(self.program), *map(str, args), "--json"]
@@ -29,7 +30,7 @@ class Orrery:
         return json.loads(run.stdout)
 
     def bench(self, kind: str, *args: object) -> dict:
-        return self.json_of("bench", kind, *args, "--threads", self.threads)
+        return self.json_of("bench", kind, *args, "--threads", self.threads, *self.flags)
 
     def probe(self) -> Limits:
         found = self.bench("latency", "demo", "--prompt-tokens", 1, "--decode-tokens", 1,
@@ -51,4 +52,5 @@ class Orrery:
         return {measure: found[measure] for measure in work.measures}
 
     def describe(self) -> str:
-        return f"orrery ({self.bench('latency', 'demo', '--rounds', 1)['isa']})"
+        found = self.bench("latency", "demo", "--rounds", 1)
+        return f"orrery ({found['isa']}, activations of {found['activation_bits']} bits)"

@@ -89,7 +89,7 @@ class Servers:
 
     def our_command(self, model: pathlib.Path, port: int, load: Load) -> list[str]:
         return [str(self.orrery.program), "serve", str(model), "--port", str(port),
-                "--threads", str(self.orrery.threads), "--max-model-len", str(load.length)]
+                "--threads", str(self.orrery.threads), "--max-model-len", str(load.length), *self.orrery.flags]
 
     def peer_command(self, model: pathlib.Path, port: int, load: Load) -> list[str]:
         return [str(self.peer_folder / "llama-server"), "-m", str(model), "--port", str(port),
