@@ -39,11 +39,17 @@ void* operator new(size_t bytes, std::align_val_t alignment) {
 void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   return orrery::counted_allocation(bytes, 1);
 }
-// The forms for arrays call those above.
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+// The forms for arrays call those above. Not inlined: g++ would see free() of what new gave.
+#define ORRERY_NOINLINE __attribute__((noinline))
+ORRERY_NOINLINE void operator delete(void* memory) noexcept { std::free(memory); }
+ORRERY_NOINLINE void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
+ORRERY_NOINLINE void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+ORRERY_NOINLINE void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+ORRERY_NOINLINE void operator delete(void* memory, size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+#undef ORRERY_NOINLINE
 
 #endif
