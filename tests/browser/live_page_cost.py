@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """What the live page costs the engine, and the browser.
 
-    tests/browser/live_page_cost.py build/orrery viewers [ROUNDS]    a load without and with one viewer, in turns, four minutes each
+    tests/browser/live_page_cost.py build/orrery viewers [ROUNDS]    256 streams without and with one viewer, in turns, nine minutes each
     tests/browser/live_page_cost.py build/orrery frames [SECONDS]    script time of a frame: 256 requests, 8,192 blocks
     tests/browser/live_page_cost.py build/orrery heap [MINUTES]      the page's heap under a load that does not end
 """
 
 import contextlib
 import os
+import re
 import statistics
 import sys
 import threading
@@ -20,18 +21,18 @@ PROMPTS = [f"Tale {k}. Once upon a time, in land number {k}, there lived a king"
 
 
 def cpu_seconds(pid):
-    """Of all threads, user and system, in nanoseconds' resolution."""
-    total = 0
+    """Of each thread, user and system, in nanoseconds' resolution."""
+    found = {}
     for thread in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
-            total += int(file.read().split()[0])
-    return total / 1e9
+            found[thread] = int(file.read().split()[0]) / 1e9
+    return found
 
 
 def viewers(binary, rounds):
-    """With a core left to the viewer and its client, then with the engine on all, where a thread that steps aside makes the
-    others wait for it. A shared machine's speed moves by a tenth from one second to the next, so what counts is the mean of
-    many pairs of short windows, and its error; CPU time a token is that of all threads of the server."""
+    """Of the 15M shape with 256 streams, with a core left to the viewer and its client, then with the engine on all. A shared
+    machine's speed moves by a tenth from one second to the next, so by the clock what counts is the mean of many pairs of
+    short windows, and its error. What is exact is the processor time of the threads that do not compute."""
     cpus = os.cpu_count() or 1
     for threads in sorted({max(1, cpus - 1), cpus}):
         viewers_beside(binary, rounds, threads)
@@ -42,36 +43,50 @@ def no_viewer():
     yield
 
 
-def speed(server):
-    """Tokens a second by the clock, and of CPU time."""
+def window(server, threads):
+    """Seconds between two tokens of a stream, which are whole steps; and the processor time that other threads than the busiest,
+    which compute, took in a second."""
+    def now():
+        metrics = server.get("/metrics").decode()
+        between = [float(re.search(rf"^vllm:inter_token_latency_seconds_{part}{{.*}} (\S+)$", metrics, re.M)[1]) for part in ("sum", "count")]
+        return between, time.monotonic(), cpu_seconds(server.pid)
     time.sleep(0.6)  # a viewer that has come is given the past first
-    tokens, began, cpu = server.metric("vllm:generation_tokens_total"), time.monotonic(), cpu_seconds(server.pid)
-    time.sleep(0.6)
-    tokens = server.metric("vllm:generation_tokens_total") - tokens
-    return tokens / (time.monotonic() - began), tokens / (cpu_seconds(server.pid) - cpu)
+    (sum_before, count_before), began, cpu_before = now()
+    time.sleep(2)
+    (sum_after, count_after), ended, cpu = now()
+    busy = sorted(cpu[thread] - cpu_before.get(thread, 0) for thread in cpu)
+    return (sum_after - sum_before) / (count_after - count_before), sum(busy[:-threads]) / (ended - began)
 
 
 def viewers_beside(binary, rounds, threads):
     done = threading.Event()
     pairs = []
-    with Server(binary, ["--seed", "1", "--threads", str(threads)]) as server:
-        clients = keep_busy(server, done, streams=64, tokens=200)
-        time.sleep(1)
+    with Server(binary, ["synthetic:llama-15m", "--seed", "1", "--threads", str(threads), "--max-num-seqs", "256",
+                         "--served-model-name", "demo"]) as server:
+        clients = keep_busy(server, done, [[k, 7, 11, 13] * 4 for k in range(256)], tokens=200)
+        time.sleep(5)
         for k in range(rounds):
             found = {}
             for viewer in ((no_viewer, server.watching) if k % 2 == 0 else (server.watching, no_viewer)):
                 with viewer():
-                    found[viewer == no_viewer] = speed(server)
+                    found[viewer == no_viewer] = window(server, threads)
             pairs.append((found[True], found[False]))
         done.set()
         for client in clients:
             client.join()
-    for part, name in enumerate(("by the clock", "CPU time of a token")):
-        costs = sorted(100 * (without[part] / watched[part] - 1) for without, watched in pairs)
-        costs = costs[len(costs) // 10:len(costs) - len(costs) // 10]
-        error = 2 * statistics.stdev(costs) / len(costs) ** 0.5
-        print(f"one viewer, {threads} threads of {os.cpu_count()} CPUs, {name}: {statistics.mean(costs):+.2f} % (± {error:.2f}; mean of {rounds} "
-              f"pairs without the outer tenths), {statistics.median(without[part] for without, _ in pairs):,.0f} tokens/s without", flush=True)
+    slower, error = trimmed([100 * (watched[0] / without[0] - 1) for without, watched in pairs])
+    of_all, its_error = trimmed([100 * (watched[1] - without[1]) / (os.cpu_count() or 1) for without, watched in pairs])
+    step = statistics.median(without[0] for without, _ in pairs)
+    print(f"one viewer, {threads} threads of {os.cpu_count()} CPUs, steps of {1e3 * step:.0f} ms: slower by the clock {slower:+.2f} % "
+          f"(± {error:.2f}); threads that do not compute take {of_all:+.3f} % (± {its_error:.3f}) of all cores more "
+          f"({rounds} pairs, without the outer tenths)", flush=True)
+
+
+def trimmed(values):
+    """Mean without the outer tenths, and two standard errors of it."""
+    values = sorted(values)
+    values = values[len(values) // 10:len(values) - len(values) // 10]
+    return statistics.mean(values), 2 * statistics.stdev(values) / len(values) ** 0.5
 
 
 # Times each frame's script from before the page's own begins.
@@ -80,12 +95,16 @@ TIMED = """(() => { window.frameMs = []; const request = window.requestAnimation
     const began = performance.now(); callback(now); window.frameMs.push(performance.now() - began); }); })()"""
 
 
-def keep_busy(server, done, streams=len(PROMPTS), tokens=300):
-    """By four clients, whose requests end at different times."""
+def keep_busy(server, done, prompts=PROMPTS, tokens=300):
+    """By 16 clients; their first answers have different lengths, so that at any time requests are as far on as at another."""
+    clients = 16
+
     def one(k):
+        length = max(1, tokens * (k + 1) // clients)
         while not done.is_set():
-            server.complete(PROMPTS[k:streams:4], tokens + 10 * k, ignore_eos=True)
-    threads = [threading.Thread(target=one, args=(k,)) for k in range(4)]
+            server.complete(prompts[k::clients], length, ignore_eos=True)
+            length = tokens
+    threads = [threading.Thread(target=one, args=(k,)) for k in range(clients)]
     for thread in threads:
         thread.start()
     return threads
