@@ -64,6 +64,13 @@ Sampler::Sampler(int64_t vocab_size) : vocab_size_(vocab_size) {
   CHECK(vocab_size > 0 && vocab_size <= std::numeric_limits<int32_t>::max()) << vocab_size;
   counts_.resize(vocab_size);
   listed_.resize(vocab_size + 1);
+  // At once: on which of several samplers a row is drawn is chance, so that one could meet its
+  // first long list after hours. Pages are touched as they are used.
+  for (auto* blocks : {&maxima_, &raw_maxima_, &bound_work_})
+    blocks->reserve(num_blocks(vocab_size));
+  raw_.reserve(vocab_size);
+  bits_.reserve((vocab_size + 31) / 32);
+  for (auto* list : {&work_, &typical_work_}) list->reserve(vocab_size + 1);
 }
 
 Result<SampledToken> Sampler::sample(std::span<float> logits, const SamplingParams& params,
