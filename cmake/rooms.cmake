@@ -23,7 +23,7 @@ else()
   set(ORRERY_CALLS_FOR_CHECKS --param=asan-instrumentation-with-call-threshold=0)
 endif()
 
-# src/CMakeLists.txt says which and where.
+# Common headers come precompiled where that helps: src/CMakeLists.txt.
 function(orrery_precompiled target)
   if(TARGET orrery_headers)
     target_precompile_headers(${target} REUSE_FROM orrery_headers)

@@ -100,8 +100,8 @@ struct AttentionBatch {
 class Kernels {
  public:
   virtual ~Kernels() = default;
-  virtual std::string_view name() const = 0;  // "reference" or of a table, as "avx2"
-  virtual Activations activations() const = 0;
+  virtual std::string_view name() const = 0;    // "reference" or of a table, as "avx2"
+  virtual Activations activations() const = 0;  // what block formats are multiplied with
 
   // Repacks a weight matrix for matmul and embed. Errors: kResourceExhausted; kUnsupported for a
   // dtype this device cannot compute with; kInvalidArgument if k is not a multiple of the format's

@@ -20,8 +20,8 @@ std::string hash_hex(std::string_view bytes);
 // each: different weights differ, without reading gigabytes.
 std::string model_identity(const weights::Checkpoint& checkpoint);
 
-// {"recording": 1, "model", "identity", "isa", "dtype", "kv_cache_dtype", "quantization", ...,
-// "engine": engine::to_json}
+// {"recording": 1, "model", "identity", "isa", "activation_bits", "dtype", "kv_cache_dtype",
+// "quantization", ..., "engine": engine::to_json}
 OrderedJson describe(const Llm& llm, const engine::EngineOptions& options);
 
 }  // namespace orrery::llm
