@@ -1,10 +1,9 @@
 // The grid of KV blocks: one cell a block, one dot a slot, one hue a request.
 
 import { blockCounts, evictionOrder, filledSlots } from './state.js';
-import { colourOf, hueOf, patternOf, themeColour } from './colour.js';
-import { dot, prepare, showTip } from './canvas.js';
+import { colourOf, dot, font, hueOf, patternOf, prepare, showTip, themeColour } from './paint.js';
 import { figure, say } from './words.js';
-import { el } from './loop.js';
+import { $, el } from './elements.js';
 
 const MOST_CELLS = 4096;
 const FLASH_MS = 700;
@@ -61,11 +60,12 @@ export class Blocks {
   /** @param {import('./state.js').State} state */
   draw(state, focus, now) {
     this.state = state;
-    const { g, width, height } = prepare(this.canvas);
+    const coarse = state.numBlocks > MOST_CELLS;
+    const { g, width, height, ratio, kept } = prepare(this.canvas, coarse);
     if (!state.numBlocks) return;
     this.layout = this.measure(width, height, state.numBlocks);
-    if (this.layout.per === 1) this.drawCells(g, state, focus);
-    else this.drawCoarse(g, state);
+    if (coarse) this.drawCoarse(g, state, kept, ratio);
+    else this.drawCells(g, state, focus);
     this.drawFlashes(g, state, now);
     this.caption(state);
   }
@@ -78,6 +78,7 @@ export class Blocks {
   }
 
   drawCells(g, state, focus) {
+    this.coarse = null;
     this.look(state);
     const { size, gap } = this.layout;
     const cell = size - gap;
@@ -134,7 +135,8 @@ export class Blocks {
   }
 
   drawCounts(g, state, cell) {
-    g.font = `600 ${Math.min(13, cell * 0.42)}px ${getComputedStyle(document.body).fontFamily}`;
+    if (state.users.every((users) => users < 2)) return;
+    g.font = font(Math.min(13, cell * 0.42), 600);
     g.textAlign = 'center';
     g.textBaseline = 'middle';
     for (let b = 0; b < state.numBlocks; ++b) {
@@ -163,25 +165,33 @@ export class Blocks {
     g.globalAlpha = 1;
   }
 
-  /** One cell for `per` blocks: how many are used, and by whom. */
-  drawCoarse(g, state) {
+  /** One cell for `per` blocks: how many are used, and by whom. Only what has changed is drawn. */
+  drawCoarse(g, state, kept, ratio) {
     const { per, cells, size, gap } = this.layout;
-    const cell = size - gap;
+    const key = `${per} ${size} ${cells} ${ratio} ${themeColour('--cell')}`;
+    if (!kept || this.coarse?.key !== key) {
+      this.coarse = { key, looks: new Float64Array(cells).fill(-1) };
+      g.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    }
+    const { looks } = this.coarse;
+    const snap = (v) => Math.round(v * ratio) / ratio;  // clearing a cell touches no other
+    const cell = Math.max(1 / ratio, snap(size - gap));
     const ground = new Path2D();
     const ghosts = new Path2D();
     const paths = new Map();  // by owner: one fill each, however many cells
+    let changed = false;
     for (let c = 0; c < cells; ++c) {
-      const first = c * per;
-      const last = Math.min(state.numBlocks, first + per);
-      let used = 0;
-      let cached = 0;
-      let owner = 0;
-      for (let b = first; b < last; ++b) {
-        if (state.users[b]) { ++used; owner = state.owner[b]; } else if (state.cached[b]) ++cached;
-      }
-      const { x, y } = this.place(first);
-      const tall = (cell * used) / (last - first);
-      const ghost = (cell * cached) / (last - first);
+      const { used, cached, owner, count } = this.lookInto(state, c);
+      const look = (owner * 8192 + used) * 8192 + cached;
+      if (looks[c] === look) continue;
+      looks[c] = look;
+      changed = true;
+      const place = this.place(c * per);
+      const x = snap(place.x);
+      const y = snap(place.y);
+      const tall = (cell * used) / count;
+      const ghost = (cell * cached) / count;
+      g.clearRect(x, y, snap(place.x + size) - x, snap(place.y + size) - y);
       if (tall < cell) ground.rect(x, y, cell, cell - tall);
       if (ghost) ghosts.rect(x, y + cell - tall - ghost, cell, ghost);
       if (!used) continue;
@@ -189,11 +199,25 @@ export class Blocks {
       if (!path) paths.set(owner, path = new Path2D());
       path.rect(x, y + cell - tall, cell, tall);
     }
+    if (!changed) return;  // a canvas that is drawn upon goes to the screen whole
     g.fillStyle = themeColour('--cell');
     g.fill(ground);
     g.fillStyle = themeColour('--line');
     g.fill(ghosts);
     for (const [owner, path] of paths) { g.fillStyle = colourOf(owner); g.fill(path); }
+  }
+
+  /** What the blocks of one cell are. */
+  lookInto(state, c) {
+    const first = c * this.layout.per;
+    const last = Math.min(state.numBlocks, first + this.layout.per);
+    let used = 0;
+    let cached = 0;
+    let owner = 0;
+    for (let b = first; b < last; ++b) {
+      if (state.users[b]) { ++used; owner = state.owner[b]; } else if (state.cached[b]) ++cached;
+    }
+    return { used, cached, owner, count: last - first };
   }
 
   flash(block, now) {
@@ -202,7 +226,7 @@ export class Blocks {
   }
 
   drawFlashes(g, state, now) {
-    const { size, gap } = this.layout;
+    const { per, size, gap } = this.layout;
     for (const [block, start] of this.flashes) {
       const age = (now - start) / FLASH_MS;
       if (age > 1 || block >= state.numBlocks) { this.flashes.delete(block); continue; }
@@ -210,7 +234,8 @@ export class Blocks {
       g.globalAlpha = 1 - age;
       g.strokeStyle = themeColour('--alarm');
       g.lineWidth = 2;
-      const grow = 2 + age * 5;
+      const grow = per === 1 ? 2 + age * 5 : -2;  // a coarse cell is drawn alone: nothing leaves it
+      if (per > 1) this.coarse.looks[Math.floor(block / per)] = -1;
       g.strokeRect(x - grow / 2, y - grow / 2, size - gap + grow, size - gap + grow);
     }
     g.globalAlpha = 1;
@@ -222,7 +247,7 @@ export class Blocks {
     const c = blockCounts(state);
     const text = say('memoryCaption', figure(c.used), figure(state.numBlocks), figure(c.cached), figure(c.free));
     const per = this.layout.per > 1 ? ` · ${say('each', this.layout.per)}` : '';
-    const place = document.getElementById('memory-caption');
+    const place = $('memory-caption');
     if (place.textContent !== text + per) place.textContent = text + per;
     this.canvas.dataset.used = c.used;
     this.canvas.setAttribute('aria-label', text);

@@ -3,7 +3,9 @@
 // very elements that it happened to.
 
 import { FILTERS, Kind } from './events.js';
-import { hueOf } from './colour.js';
+import { colourOf, hueOf } from './paint.js';
+import { $, el, svg } from './elements.js';
+import { Flights } from './flights.js';
 import { figure, has, say } from './words.js';
 import { techniquesOff } from './state.js';
 import { splitOutput } from './texts.js';
@@ -14,29 +16,9 @@ const MOST_CONTEXT_CHIPS = 60;
 const LAYER_LINES = 12;
 const reduced = matchMedia('(prefers-reduced-motion: reduce)');
 
-const $ = (id) => document.getElementById(id);
-const SVG = 'http://www.w3.org/2000/svg';
-
-/** An element: tag.class, properties, children. */
-export function el(tag, properties = {}, ...children) {
-  const [name, ...classes] = tag.split('.');
-  const e = document.createElement(name);
-  if (classes.length) e.className = classes.join(' ');
-  for (const [k, v] of Object.entries(properties)) {
-    if (k === 'hue') e.style.setProperty('--hue', v); else if (k in e) e[k] = v; else e.setAttribute(k, v);
-  }
-  e.append(...children);
-  return e;
-}
 
 /** The KV cache is off. */
 function keepsNothing(state) { return techniquesOff(state.techniques).includes('kv_cache'); }
-
-function svg(tag, attributes) {
-  const e = document.createElementNS(SVG, tag);
-  for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
-  return e;
-}
 
 export class Loop {
   /** @param {import('./texts.js').Texts} texts */
@@ -45,11 +27,10 @@ export class Loop {
     this.focus = 0;
     this.chosen = 0;        // by hand; 0: the page chooses
     this.fast = false;      // too many tokens a second for flights: streaks
-    this.sent = [];         // chips of the tokens not yet in the cache, by position
     this.rows = [];
-    this.late = new Map();  // element → whether it is full, asked when the page has been laid out
-    this.onKv = () => {};   // (request, position, from: DOMRect) a key and a value were stored
-    this.onStreak = () => {};
+    this.slotOf = () => null;  // (request, position): where its key and value are on the page
+    this.onKv = () => {};      // (request, position, from: DOMRect, slot) they were stored
+    this.flights = new Flights();
     this.build();
   }
 
@@ -68,26 +49,6 @@ export class Loop {
       line.style.setProperty('--i', i * 26);
       $('gate').append(line);
     }
-    this.ro = new ResizeObserver(() => this.drawOrbit());
-    this.ro.observe($('loop'));
-  }
-
-  /** The arc from the sampler back to the model's door. */
-  drawOrbit() {
-    const box = $('loop').getBoundingClientRect();
-    const from = $('sampler').getBoundingClientRect();
-    const to = $('model').getBoundingClientRect();
-    if (Math.abs(from.top - to.top) > 40) { $('orbit-track').setAttribute('d', ''); $('orbit-label').textContent = ''; this.arc = null; return; }
-    const x1 = from.left + from.width * 0.34 - box.left;
-    const x0 = to.left + 14 - box.left;
-    const y = to.top - box.top - 8;
-    const d = `M ${x1} ${y} C ${x1 - 10} ${y - 74}, ${x0 + 10} ${y - 74}, ${x0} ${y}`;
-    this.arc = { x0, x1, y };
-    $('orbit-track').setAttribute('d', d);
-    $('orbit-trail').setAttribute('d', d);
-    $('orbit-label').setAttribute('x', (x0 + x1) / 2);
-    $('orbit-label').setAttribute('y', y - 20);
-    $('orbit-label').textContent = say('nextToken');
   }
 
   chip(id, request, mark = '') {
@@ -100,6 +61,8 @@ export class Loop {
   /** White space at the ends of a token is part of it: it is shown as dots. */
   fillChip(e, id) {
     const { text, raw } = this.texts.label(id);
+    if (e.dataset.id === String(id) && e.dataset.text === text) return;
+    e.dataset.text = text;
     const b = e.querySelector('b') ?? e.appendChild(el('b'));
     const i = e.querySelector('i') ?? e.appendChild(el('i'));
     b.textContent = '';
@@ -133,23 +96,19 @@ export class Loop {
 
   /** Everything anew: after a jump in time or another focus. */
   reset(state) {
-    for (const a of $('flights').children) a.getAnimations().forEach((x) => x.cancel());
-    $('flights').textContent = '';
+    this.flights.clear();
     this.focus = this.chooseFocus(state);
     this.shown = { prompt: -1, context: -1, draw: '', text: '', hue: -1, door: -2 };
     $('prompt-chips').textContent = '';
     $('context-chips').textContent = '';
     $('door').textContent = '';
     $('text').textContent = '';
+    this.written = { request: 0, text: '' };
     this.update(state, null, null);
   }
 
-  /** At the beginning of a frame, when asking for sizes costs nothing. */
-  markFull() {
-    const full = [...this.late].map(([box, isFull]) => [box, isFull()]);
-    this.late.clear();
-    for (const [box, is] of full) box.toggleAttribute('data-full', is);
-  }
+  /** Once the page has been laid out, marks a box whose content is longer than it is. */
+  markFull(box, isFull) { this.flights.order(box, isFull, (full) => box.toggleAttribute('data-full', full)); }
 
   /**
    * Brings the rooms into line with the state.
@@ -214,7 +173,7 @@ export class Loop {
       const bytes = this.texts.joinBytes(r.prompt).length;
       $('tokenizer-caption').textContent = r.prompt.length === 0 ? say('piecesIds', figure(r.promptLength))
         : bytes ? say('pieces', figure(bytes), figure(r.promptLength)) : say('piecesIds', figure(r.promptLength));
-      this.late.set(chips, () => chips.scrollHeight > chips.clientHeight + 2);
+      this.markFull(chips, () => chips.scrollHeight > chips.clientHeight + 2);
       this.spent = -1;
     }
     if (this.spent !== r.computed) {
@@ -242,12 +201,12 @@ export class Loop {
         if (id === undefined) continue;
         const chip = this.chip(id, r.id, p < r.cachedTokens ? 'cached' : '');
         chips.append(chip);
-        const source = this.sourceOf(p, r);
-        if (flights && r.computed - p <= 40) this.fly(source, chip, (p - start) * 5);
-        if (r.computed - p <= 96) this.onKv(r, p, source);
+        const source = () => this.sourceOf(p, r).getBoundingClientRect();
+        if (flights && r.computed - p <= 40) this.flights.fly(chip, source, (p - start) * 5);
+        if (r.computed - p <= 96) this.storeKv(r, p, source);
       }
       while (chips.childElementCount > MOST_CONTEXT_CHIPS) chips.firstChild.remove();
-      this.late.set(chips, () => {
+      this.markFull(chips, () => {
         const last = chips.lastElementChild;
         return Boolean(last) && last.offsetTop + last.offsetHeight - chips.firstElementChild.offsetTop > chips.clientHeight;
       });
@@ -265,15 +224,15 @@ export class Loop {
     this.showPassCaption(state, r);
   }
 
+  storeKv(r, position, source) {
+    this.flights.order(`${r.id}:${position}`, () => ({ from: source(), slot: this.slotOf(r, position) }),
+      ({ from, slot }) => { if (slot) this.onKv(r, position, from, slot); });
+  }
+
   /** Where a token comes from on its way into the model. */
   sourceOf(position, r) {
-    if (position < r.promptLength) {
-      const chip = this.promptChips[Math.min(position, this.promptChips.length - 1)];
-      if (chip && position < MOST_PROMPT_CHIPS) return chip.getBoundingClientRect();
-      return $('tokenizer').getBoundingClientRect();
-    }
-    const waiting = $('door').firstChild;
-    return (waiting ?? $('door')).getBoundingClientRect();
+    if (position < r.promptLength) return (position < MOST_PROMPT_CHIPS && this.promptChips[position]) || $('tokenizer');
+    return $('door').firstChild ?? $('door');
   }
 
   /** The token drawn last waits at the model's door until the next step takes it in. */
@@ -340,12 +299,11 @@ export class Loop {
   showBar(row, candidate, draw, r, greedy, most) {
     row.row.style.visibility = candidate ? '' : 'hidden';
     if (!candidate) return;
-    row.row.style.setProperty('--hue', hueOf(r.id).toFixed(1));
     this.fillChip(row.chip, candidate.token);
     const won = draw.done && candidate.token === draw.token;
     row.row.classList.toggle('won', won);
     row.row.classList.toggle('cut', candidate.cut !== 0 && !won);
-    row.fill.style.width = `${((candidate.probability / most) * 100).toFixed(2)}%`;
+    row.fill.style.setProperty('--part', `${((candidate.probability / most) * 100).toFixed(2)}%`);
     row.row.dataset.token = candidate.token;
     row.row.dataset.probability = candidate.probability;
     row.row.dataset.logit = candidate.logit;
@@ -384,7 +342,7 @@ export class Loop {
       restPart.style.flex = '1';
       strip.append(restPart);
     }
-    $('needle').style.left = `${(draw.uniform * 100).toFixed(3)}%`;
+    $('needle').style.transform = `translateX(${(draw.uniform * 100).toFixed(3)}cqi)`;
   }
 
   /** The largest logits at their places in the vocabulary. */
@@ -418,13 +376,12 @@ export class Loop {
       ? say(`ended_${r.endReason}`) : r.output.length ? say('out', figure(r.output.length)) : say('detokenizerIdle');
     if (!happened.sampled) return;
     if (flights) {
-      const won = this.rows.find(({ row }) => row.classList.contains('won') && row.style.visibility === '');
-      const source = (won ? won.chip : $('sampler')).getBoundingClientRect();
+      const source = () => this.rows.find(({ row }) => row.classList.contains('won') && row.style.visibility === '')?.chip ?? $('sampler');
       const last = r.output[r.output.length - 1];
-      this.flyGhost(this.chip(last, r.id), source, $('text').lastElementChild?.lastElementChild ?? $('tray'));
-      if (r.status === 'running') this.flyArc(last, r.id, source);
+      this.flights.flyGhost(this.chip(last, r.id), source, () => $('text').lastElementChild?.lastElementChild ?? $('tray'));
+      if (r.status === 'running') this.flights.flyArc(this.chip(last, r.id), source);
     } else if (!reduced.matches) {
-      this.onStreak(r, this.arc);
+      this.flights.streak(colourOf(r.id));
     }
   }
 
@@ -433,7 +390,7 @@ export class Loop {
     const tail = text.length > 1600 ? `…${text.slice(-1600)}` : text;
     const box = $('text');
     const line = box.firstChild ?? box.appendChild(el('span', {}, el('span.given'), el('span'), el('span.new')));
-    const old = line.dataset.request === String(r.id) ? line.dataset.text ?? '' : '';
+    const old = this.written.request === r.id ? this.written.text : '';
     const grown = tail.startsWith(old) ? old : tail;
     // The answer goes on from the prompt: its end stands before it.
     const given = text.length < 400 ? this.texts.join(r.prompt) : '';
@@ -441,52 +398,7 @@ export class Loop {
     line.children[1].textContent = grown;
     const fresh = tail.slice(grown.length);
     if (fresh || line.lastChild.textContent) line.lastChild.replaceWith(el('span.new', { textContent: fresh }));
-    this.late.set(box, () => Boolean(box.firstChild) && box.firstChild.offsetHeight > box.clientHeight + 2);
-    line.dataset.text = tail;
-    line.dataset.request = r.id;
-  }
-
-  /** Moves an element to its place from where its token was. */
-  fly(from, chip, delay) {
-    if (!chip.isConnected) return;
-    const to = chip.getBoundingClientRect();
-    if (!to.width) return;
-    chip.animate(
-      [{ transform: `translate(${from.left - to.left}px, ${from.top - to.top}px)` }, { transform: 'none' }],
-      { duration: 300, delay: Math.min(delay, 220), easing: 'cubic-bezier(.16,.84,.3,1)', fill: 'backwards' },
-    );
-  }
-
-  flyGhost(chip, from, target) {
-    if ($('flights').childElementCount > 24) return;
-    const to = target.getBoundingClientRect();
-    $('flights').append(chip);
-    chip.animate([
-      { transform: `translate(${from.left}px, ${from.top}px)`, opacity: 1 },
-      { transform: `translate(${to.right - 10}px, ${to.top - 4}px) scale(.9)`, opacity: 1, offset: 0.8 },
-      { transform: `translate(${to.right - 10}px, ${to.top}px) scale(.8)`, opacity: 0 },
-    ], { duration: 320, easing: 'cubic-bezier(.16,.84,.3,1)' }).finished.then(() => chip.remove(), () => chip.remove());
-  }
-
-  /** The token goes back to the model, along the arc. */
-  flyArc(id, request, from) {
-    if (!this.arc || $('flights').childElementCount > 24) return;
-    const box = $('loop').getBoundingClientRect();
-    const chip = this.chip(id, request);
-    $('flights').append(chip);
-    const { x0, x1, y } = this.arc;
-    const frames = [{ transform: `translate(${from.left}px, ${from.top}px)` }];
-    for (let k = 0; k <= 8; ++k) {
-      const t = k / 8;
-      const u = 1 - t;
-      const x = u ** 3 * x1 + 3 * u * u * t * (x1 - 10) + 3 * u * t * t * (x0 + 10) + t ** 3 * x0;
-      const yy = u ** 3 * y + 3 * u * u * t * (y - 74) + 3 * u * t * t * (y - 74) + t ** 3 * y;
-      frames.push({ transform: `translate(${box.left + x - 16}px, ${box.top + yy - 18}px)` });
-    }
-    const door = $('door').getBoundingClientRect();
-    frames.push({ transform: `translate(${door.right - 40}px, ${door.top}px)` });
-    const waiting = $('door').firstElementChild;
-    if (waiting) waiting.animate([{ opacity: 0 }, { opacity: 0, offset: 0.94 }, { opacity: 1 }], { duration: 360 });
-    chip.animate(frames, { duration: 360, easing: 'cubic-bezier(.3,.1,.2,1)' }).finished.then(() => chip.remove(), () => chip.remove());
+    this.markFull(box, () => Boolean(box.firstChild) && box.firstChild.offsetHeight > box.clientHeight + 2);
+    this.written = { request: r.id, text: tail };
   }
 }

@@ -1,24 +1,24 @@
 // The page: which history is in view, what keys and buttons do, one frame after another.
 
 import { parseFile, Kind } from './events.js';
-import { blockCounts, filledSlots } from './state.js';
+import { blockCounts, filledSlots, find } from './state.js';
 import { Player } from './player.js';
 import { Texts } from './texts.js';
-import { Loop, el } from './loop.js';
+import { Loop } from './loop.js';
+import { $, el } from './elements.js';
 import { Blocks, drawTree } from './blocks.js';
 import { Timeline } from './timeline.js';
+import { legends } from './legend.js';
 import { Vitals } from './vitals.js';
-import { Sparks } from './sparks.js';
+import { Sparks } from './flights.js';
 import { Source } from './source.js';
 import { Rail } from './rail.js';
 import { Switches } from './switches.js';
 import { Tour } from './tour.js';
-import { prepare } from './canvas.js';
-import { colourOf, hueOf, resetColours, themeColour } from './colour.js';
+import { hueOf, prepare, resetColours, themeColour } from './paint.js';
 import { currentLanguage, figure, milliseconds, say, setLanguage } from './words.js';
 import { download, embeddedRecording, recordingOf, selfContained } from './save.js';
 
-const $ = (id) => document.getElementById(id);
 // Of the engine's time, or steps a second.
 const SPEEDS = [
   { speed: 0 }, { speed: 1 / 3 }, { speed: 1 / 10 }, { speed: 1 / 30 }, { speed: 1 / 100 },
@@ -74,7 +74,7 @@ const source = new Source({
     page.live = new History('live', hello.description ?? {});
     page.live.player.speed = 0;
     const s = page.live.player.state;
-    rail.settings = { numBlocks: s.numBlocks, blockSize: s.blockSize, maxModelLen: lengthOf(hello.description) };
+    rail.settings = { numBlocks: s.numBlocks, blockSize: s.blockSize, maxModelLen: find(hello.description, 'max_model_len') ?? 512 };
     if (!page.view || was) show(page.live);
     describeEngine();
     switches.load();
@@ -115,18 +115,13 @@ const rail = new Rail(source, watchWhatIsSent);
 const switches = new Switches(rail, () => page.live?.player, watchRuns);
 const tour = new Tour(playChapter, () => { page.dirty = true; });
 
-function lengthOf(description) {
-  const text = JSON.stringify(description ?? {});
-  const found = /"max_model_len":\s*(\d+)/.exec(text);
-  return found ? Number(found[1]) : 512;
-}
-
 /** Brings a history into view. */
 function show(history) {
   if (page.view === history) return;
   page.view = history;
   texts.text = history.texts.text;
   texts.raw = history.texts.raw;
+  texts.encoded = history.texts.encoded;
   texts.special = history.texts.special;
   loop.chosen = 0;
   loop.focus = 0;
@@ -167,15 +162,20 @@ function pick(request) {
 let lastFrame = performance.now();
 let rate = 0;
 let lastVitals = 0;
-let lastCanvas = 0;
-let drawMs = 0;
 let rest = 0;
+
+// The canvases. Each frame draws one of them at most, and all together take a quarter of the time, so that flights stay
+// smooth on a slow machine.
+const CANVASES = [
+  { draw: (player, now) => blocks.draw(player.state, loop.chosen, now) },
+  { draw: (player) => timeline.draw(player.state, loop.chosen || loop.focus) },
+  { draw: drawTime },
+].map((canvas) => ({ ...canvas, ms: 0, drawn: -Infinity, dirty: true }));
 
 function frame(now) {
   requestAnimationFrame(frame);
   const seconds = Math.min(0.1, (now - lastFrame) / 1000);
   lastFrame = now;
-  loop.markFull();
   chooseView(now);
   if (page.slowed && page.view === page.live) endSlowness();
   if (!page.view) return;
@@ -188,10 +188,8 @@ function frame(now) {
     rest += seconds;
     if (rest > 4) { rest = 0; player.seek(player.restoring); loop.reset(player.state); vitals.reset(); }
   }
-  // The canvases take at most a quarter of the time, so that flights stay smooth on a slow machine.
-  if ((page.dirty || blocks.moving || now - lastCanvas > 1000) && now - lastCanvas >= 4 * drawMs) draw(now);
+  drawOne(now);
   if (now - lastVitals > 250) { lastVitals = now; vitals.update(player.state); showStatus(); if (page.tree) drawTree($('tree'), player.state, texts); }
-  sparks.draw(now);
 }
 
 /** The recording takes its time while there is one request alone, and goes on faster with many. */
@@ -220,18 +218,25 @@ function happen(range, seconds, now) {
   page.dirty = true;
 }
 
-function draw(now) {
+function drawOne(now) {
+  if (page.dirty) { page.dirty = false; for (const canvas of CANVASES) canvas.dirty = true; }
+  if (blocks.moving) CANVASES[0].dirty = true;
+  const together = CANVASES.reduce((ms, canvas) => ms + canvas.ms, 0);
+  const due = CANVASES.filter((c) => now - c.drawn > 1000 || (c.dirty && now - c.drawn >= 4 * together));
+  if (!due.length) return;
+  const canvas = due.reduce((a, b) => (b.drawn < a.drawn ? b : a));
   const began = performance.now();
-  page.dirty = false;
-  lastCanvas = now;
-  const { player } = page.view;
-  blocks.draw(player.state, loop.chosen, now);
-  timeline.draw(player.state, loop.chosen || loop.focus);
+  canvas.draw(page.view.player, now);
+  canvas.ms = canvas.ms * 0.8 + (performance.now() - began) * 0.2;
+  canvas.drawn = now;
+  canvas.dirty = false;
+}
+
+function drawTime(player) {
   const scrub = $('scrub');
   if (document.activeElement !== scrub || !scrub.matches(':active')) scrub.value = player.endUs ? Math.round((player.us / player.endUs) * 1000) : 1000;
   $('clock').textContent = `${milliseconds(player.us)} · ${figure(player.state.step)}`;
   drawMarks(player);
-  drawMs = drawMs * 0.8 + (performance.now() - began) * 0.2;
 }
 
 /** The scrub line: how busy the engine was, and the bookmarks. */
@@ -499,7 +504,8 @@ function speak(name) {
   switches.show();
   syncSpeed();
   tour.words();
-  loop.drawOrbit();
+  loop.flights.label = say('nextToken');
+  loop.flights.drawOrbit();
   if (page.view) { loop.reset(page.view.player.state); showStatus(); }
   page.dirty = true;
 }
@@ -508,41 +514,6 @@ function toggleLanguage() {
   const name = currentLanguage() === 'en' ? 'zh' : 'en';
   speak(name);
   remember('language', name);
-}
-
-function legends() {
-  const put = (id, items) => {
-    $(id).textContent = '';
-    for (const [shape, word] of items) {
-      const holder = el('span');
-      const icon = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-      icon.setAttribute('viewBox', '0 0 14 14');
-      for (const [tag, attributes] of shape) {
-        const e = document.createElementNS('http://www.w3.org/2000/svg', tag);
-        for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
-        icon.append(e);
-      }
-      holder.append(icon, say(word));
-      $(id).append(holder);
-    }
-  };
-  const ink = { fill: 'currentColor' };
-  const line = { stroke: 'currentColor', 'stroke-width': 1.4, fill: 'none' };
-  put('blocks-legend', [
-    [[['rect', { ...ink, x: 1, y: 1, width: 5, height: 5 }], ['rect', { ...ink, x: 8, y: 1, width: 5, height: 5 }], ['rect', { ...ink, x: 1, y: 8, width: 5, height: 5 }]], 'legendFilled'],
-    [[['rect', { x: 1, y: 1, width: 12, height: 12, fill: 'oklch(var(--chip-l) var(--chip-c) 230)', opacity: 0.4 }]], 'legendHeld'],
-    [[['path', { ...line, d: 'M1 13L13 1M1 7L7 1M7 13L13 7' }]], 'legendShared'],
-    [[['rect', { ...ink, x: 1, y: 1, width: 12, height: 12, opacity: 0.4 }]], 'legendGhost'],
-    [[['rect', { ...line, x: 1.5, y: 1.5, width: 11, height: 11, stroke: 'var(--alarm)' }]], 'legendEvicted'],
-  ]);
-  put('plan-legend', [
-    [[['rect', { ...ink, x: 0, y: 3, width: 14, height: 8 }]], 'legendPrefill'],
-    [[['circle', { ...ink, cx: 7, cy: 7, r: 3 }]], 'legendDecode'],
-    [[['path', { ...line, 'stroke-dasharray': '2 2', d: 'M0 7H14' }]], 'legendWait'],
-    [[['path', { fill: 'var(--alarm)', d: 'M2 2H12L7 12Z' }]], 'legendPreempt'],
-    [[['path', { ...line, d: 'M3 13V2L11 5L3 8' }]], 'legendEnd'],
-    [[['rect', { fill: 'var(--brass)', x: 1, y: 5, width: 12, height: 8 }]], 'legendBudget'],
-  ]);
 }
 
 function wire() {
@@ -583,25 +554,9 @@ function wire() {
   });
 }
 
-loop.onKv = (request, position, from) => {
-  if (reduced.matches || !page.view || page.tree) return;
-  const slot = blocks.slotOnPage(page.view.player.state, request, position);
-  if (slot) sparks.add({ x: from.left + from.width / 2, y: from.top + from.height / 2 }, slot, request.id, (position % 24) * 9);
-};
-const STREAK_MS = 260;
-let streakEnd = 0;
-loop.onStreak = (request, arc) => {
-  if (!arc || reduced.matches) return;
-  const now = performance.now();
-  if (now < streakEnd) return;
-  streakEnd = now + STREAK_MS;
-  const trail = $('orbit-trail');
-  trail.style.stroke = colourOf(request.id);
-  const length = trail.getTotalLength();
-  trail.animate([
-    { strokeDasharray: `60 ${length}`, strokeDashoffset: 60, opacity: 0.9 },
-    { strokeDasharray: `60 ${length}`, strokeDashoffset: -length, opacity: 0.5 },
-  ], { duration: STREAK_MS, easing: 'linear' });
+loop.slotOf = (request, position) => (reduced.matches || !page.view || page.tree ? null : blocks.slotOnPage(page.view.player.state, request, position));
+loop.onKv = (request, position, from, slot) => {
+  sparks.add({ x: from.left + from.width / 2, y: from.top + from.height / 2 }, slot, request.id, (position % 24) * 9);
 };
 
 async function start() {

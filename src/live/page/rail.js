@@ -1,7 +1,7 @@
 // The prompt rail: real requests to the server behind this page.
 
 import { say } from './words.js';
-import { el } from './loop.js';
+import { $, el, svg } from './elements.js';
 
 const STORY = 'Once upon a time, in a village by the sea, there lived an old fisherman. He had many friends, and every evening they sat by the fire. The wind blew, and the rain fell on the roof. One evening the fisherman told them about a ';
 const HEROES = ['king', 'fox', 'farmer', 'robot', 'dragon', 'duck'];
@@ -23,22 +23,16 @@ export class Rail {
     this.served = false;
     this.model = null;
     this.settings = { numBlocks: 0, blockSize: 16, maxModelLen: 512 };
-    this.note = document.getElementById('rail-note');
-    document.getElementById('prompt-form').addEventListener('submit', (e) => {
+    this.note = $('rail-note');
+    $('prompt-form').addEventListener('submit', (e) => {
       e.preventDefault();
-      const text = document.getElementById('prompt').value;
+      const text = $('prompt').value;
       if (text) this.send([{ prompt: text, max_tokens: 64, temperature: 0.7, top_k: 40, top_p: 0.95 }]);
     });
-    const scenes = document.getElementById('scenes');
+    const scenes = $('scenes');
     for (const name of Object.keys(ICONS)) {
       const button = el('button', { type: 'button' });
-      const icon = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-      icon.setAttribute('viewBox', '0 0 26 14');
-      for (const [x, y, w, h] of ICONS[name]) {
-        const r = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
-        for (const [k, v] of Object.entries({ x, y, width: w, height: h, rx: 1.2 })) r.setAttribute(k, v);
-        icon.append(r);
-      }
+      const icon = svg('svg', { viewBox: '0 0 26 14' }, ...ICONS[name].map(([x, y, width, height]) => svg('rect', { x, y, width, height, rx: 1.2 })));
       const label = el('span');
       label.dataset.w = name;
       button.append(icon, label);

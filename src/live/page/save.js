@@ -2,12 +2,6 @@
 
 import { buildFile, Kind, EVENT_BYTES, parseFile } from './events.js';
 
-const MODULES = [
-  'blocks.js', 'canvas.js', 'colour.js', 'events.js', 'loop.js', 'main.js', 'measure.js', 'player.js',
-  'rail.js', 'save.js', 'sparks.js', 'state.js', 'source.js', 'story.js', 'switches.js', 'texts.js',
-  'timeline.js', 'tour.js', 'vitals.js', 'words.js',
-];
-
 /**
  * Events that recreate what still matters of a state: so a recording can begin anywhere.
  * @param {import('./state.js').State} s
@@ -113,7 +107,13 @@ export async function selfContained(file, base = 'live/') {
     return response.text();
   };
   const modules = {};
-  for (const name of MODULES) modules[name] = (await get(name)).replace(/ from '\.\//g, " from 'orrery/");
+  const take = async (name) => {
+    if (modules[name]) return;
+    const source = await get(name);
+    modules[name] = source.replace(/ from '\.\//g, " from 'orrery/");
+    for (const [, needed] of source.matchAll(/ from '\.\/(.*)'/g)) await take(needed);
+  };
+  await take('main.js');
   const style = await get('style.css');
   const holder = async (id, bytes) => `<script type="application/gzip" id="${id}">${base64(await throughStream(bytes, new CompressionStream('gzip')))}</script>\n`;
   const holders = await holder('modules', new TextEncoder().encode(JSON.stringify(modules))) + await holder('recording', file);

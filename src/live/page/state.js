@@ -146,7 +146,7 @@ export function techniqueBits(on) {
 export function techniquesOff(bits) { return TECHNIQUES.filter((_, k) => !(bits >> k & 1)); }
 
 /** The value of a key at any depth of plain objects. */
-function find(object, name) {
+export function find(object, name) {
   if (!object || typeof object !== 'object' || Array.isArray(object)) return undefined;
   if (name in object && typeof object[name] !== 'object') return object[name];
   for (const key of Object.keys(object)) {

@@ -4,10 +4,9 @@ import { Kind, TECHNIQUES } from './events.js';
 import { techniqueBits } from './state.js';
 import { measure, middle, ratio, WORTH } from './measure.js';
 import { failure } from './rail.js';
-import { el } from './loop.js';
+import { $, el } from './elements.js';
 import { figure, milliseconds, say, within } from './words.js';
 
-const $ = (id) => document.getElementById(id);
 const MOST_RUNS = 9;
 const NEEDS = { prefix_cache: ['paging', 'kv_cache'] };
 

@@ -4,11 +4,16 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 
 export class Texts {
-  constructor() { this.text = new Map(); this.raw = new Map(); this.special = new Set(); }
+  constructor() {
+    this.text = new Map();
+    this.raw = new Map();
+    this.special = new Set();
+    this.encoded = new Map();  // texts as bytes, once asked for
+  }
 
   /** @param {{texts?: Object<string, string>, bytes?: Object<string, number[]>, special?: number[]}} from */
   add(from) {
-    for (const [id, text] of Object.entries(from.texts ?? {})) this.text.set(+id, text);
+    for (const [id, text] of Object.entries(from.texts ?? {})) { this.text.set(+id, text); this.encoded.delete(+id); }
     for (const [id, bytes] of Object.entries(from.bytes ?? {})) this.raw.set(+id, Uint8Array.from(bytes));
     for (const id of from.special ?? []) this.special.add(id);
   }
@@ -23,7 +28,11 @@ export class Texts {
 
   get known() { return this.text.size + this.raw.size > 0; }
 
-  bytesOf(id) { return this.raw.get(id) ?? encoder.encode(this.text.get(id) ?? ''); }
+  bytesOf(id) {
+    let bytes = this.raw.get(id) ?? this.encoded.get(id);
+    if (!bytes) this.encoded.set(id, bytes = encoder.encode(this.text.get(id) ?? ''));
+    return bytes;
+  }
 
   /** The bytes of several tokens as text; what is no character becomes U+FFFD. */
   join(ids) {

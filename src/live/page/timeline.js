@@ -1,14 +1,27 @@
 // The scheduler's timeline: columns are steps, rows are requests.
 
-import { colourOf, patternOf, themeColour } from './colour.js';
-import { dot, prepare, showTip } from './canvas.js';
+import { $ } from './elements.js';
+import { colourOf, dot, font, patternOf, prepare, showTip, themeColour } from './paint.js';
 import { techniquesOff } from './state.js';
 import { figure, has, say, without } from './words.js';
 
 const HEAD = 34;         // the bar of the token budget
 const NARROW = 9;        // a column in which every request decodes one token
+const MIDDLE = NARROW / 2 - 0.5;
 const WIDE = 62;         // one that uses the whole budget
 const LABEL = 34;
+
+/** A step's marks, sorted: many pictures show the same hundred steps of hundreds of requests. @param {import('./state.js').Mark[]} marks */
+function sorted(marks) {
+  const of = (what) => marks.filter((m) => m.what === what);
+  return {
+    count: marks.length,
+    chunk: Math.max(0, ...of('prefill').map((m) => m.b)),
+    decodes: new Set(of('decode').map((m) => m.request)),
+    techniques: of('techniques').pop(),
+    others: marks.filter((m) => !['decode', 'techniques', 'sampled'].includes(m.what)),
+  };
+}
 
 export class Timeline {
   /** @param {HTMLCanvasElement} canvas @param {(request: number) => void} onPick */
@@ -16,6 +29,7 @@ export class Timeline {
     this.canvas = canvas;
     this.hits = [];
     this.rowsOf = new Map();
+    this.digests = new Map();  // of the steps in view
     canvas.addEventListener('pointermove', (e) => this.point(e));
     canvas.addEventListener('pointerleave', () => showTip(''));
     canvas.addEventListener('click', (e) => { const r = this.rowAt(e); if (r) onPick(r.id); });
@@ -25,15 +39,19 @@ export class Timeline {
   columns(state, width) {
     const budget = state.budget || Math.max(1, ...state.steps.slice(-200).map((s) => s.tokens));
     const columns = [];
+    const digests = new Map();
     let room = width - LABEL - 10;
     for (let k = state.steps.length - 1; k >= 0 && room > 0; --k) {
       const step = state.steps[k];
-      const chunk = step.marks.reduce((n, m) => (m.what === 'prefill' ? Math.max(n, m.b) : n), 0);
-      const w = NARROW + (WIDE - NARROW) * Math.min(1, chunk / budget);
+      let digest = this.digests.get(step);
+      if (digest?.count !== step.marks.length) digest = sorted(step.marks);
+      digests.set(step, digest);
+      const w = NARROW + (WIDE - NARROW) * Math.min(1, digest.chunk / budget);
       room -= w;
       if (room < 0) break;
-      columns.push({ step, w, budget });
+      columns.push({ step, digest, w, budget });
     }
+    this.digests = digests;
     columns.reverse();
     let x = LABEL;
     for (const c of columns) { c.x = x; x += c.w; }
@@ -69,14 +87,10 @@ export class Timeline {
     this.drawBudget(g, columns);
     this.drawLabels(g, focus, pitch);
     this.drawLives(g, state, columns, pitch);
-    this.decodes = new Map();  // by request: one path, one fill
     this.waits = new Path2D();
     for (const c of columns) this.drawStep(g, c, pitch, focus);
     this.drawSwitches(g, columns, width, height);
-    for (const [request, path] of this.decodes) {
-      g.fillStyle = colourOf(request, !focus || focus === request ? 1 : 0.8);
-      g.fill(path);
-    }
+    this.drawDecodes(g, columns, pitch, focus);
     g.strokeStyle = themeColour('--faint');
     g.setLineDash([2, 2]);
     g.lineWidth = 1.4;
@@ -99,7 +113,7 @@ export class Timeline {
 
   drawLabels(g, focus, pitch) {
     if (pitch < 9) return;
-    g.font = `${Math.min(11, pitch)}px ${getComputedStyle(document.body).fontFamily}`;
+    g.font = font(Math.min(11, pitch));
     g.textAlign = 'right';
     g.textBaseline = 'middle';
     for (const { r, y } of this.places) {
@@ -127,17 +141,43 @@ export class Timeline {
     g.stroke();
   }
 
-  drawStep(g, { x, w, step, budget }, pitch, focus) {
+  /** A dot for each step in which a request decodes. Dots too small to have a shape are the dashes of a line. */
+  drawDecodes(g, columns, pitch, focus) {
+    const radius = Math.min(2.6, pitch * 0.3);
+    const draw = radius < 1.1 ? this.dashes : this.dots;
+    g.lineWidth = 2 * radius;
+    g.setLineDash([2 * radius, NARROW - 2 * radius]);
+    for (const { r, y } of this.places) {
+      g.fillStyle = g.strokeStyle = colourOf(r.id, !focus || focus === r.id ? 1 : 0.8);
+      g.beginPath();
+      draw(g, columns, r.id, y, radius);
+    }
+    g.setLineDash([]);
+  }
+
+  dots(g, columns, request, y, radius) {
+    const shape = patternOf(request);
+    for (const { x, digest } of columns) if (digest.decodes.has(request)) dot(g, shape, x + MIDDLE, y, radius);
+    g.fill();
+  }
+
+  dashes(g, columns, request, y, radius) {
+    let end = -1;  // of the line so far
+    for (const { x, w, digest } of columns) {
+      if (!digest.decodes.has(request)) continue;
+      if (end !== x) { if (end >= 0) g.lineTo(end, y); g.moveTo(x + MIDDLE - radius, y); }
+      end = x + w;
+      if (w !== NARROW) { g.lineTo(x + MIDDLE + radius, y); end = -1; }
+    }
+    if (end >= 0) g.lineTo(end, y);
+    g.stroke();
+  }
+
+  drawStep(g, { x, w, digest, budget }, pitch, focus) {
     const tall = Math.min(13, pitch * 0.72);
-    for (const m of step.marks) {
+    for (const m of digest.others) {
       const y = this.rowsOf.get(m.request);
       if (y === undefined) continue;
-      if (m.what === 'decode') {
-        let path = this.decodes.get(m.request);
-        if (!path) this.decodes.set(m.request, path = new Path2D());
-        dot(path, patternOf(m.request), x + NARROW / 2 - 0.5, y, Math.min(2.6, pitch * 0.3));
-        continue;
-      }
       if (m.what === 'waiting' || m.what === 'stalled') {
         this.waits.moveTo(x, y);
         this.waits.lineTo(x + w - 1, y);
@@ -168,12 +208,13 @@ export class Timeline {
 
   /** Where techniques were switched, and which are off from there on. */
   drawSwitches(g, columns, width, height) {
-    g.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+    const switched = columns.filter(({ digest }) => digest.techniques);
+    if (!switched.length) return;
+    g.font = font(11);  // brings the styles of the page up to date, some 10 ms beside hundreds of requests
     g.textBaseline = 'bottom';
     let free = -Infinity;
-    for (const { x, w, step } of columns) {
-      const m = step.marks.filter((mark) => mark.what === 'techniques').pop();
-      if (!m) continue;
+    for (const { x, w, step, digest } of switched) {
+      const m = digest.techniques;
       const at = Math.round(m.b === step.step ? x + w : x) - 0.5;  // after the step, or before the first
       g.strokeStyle = g.fillStyle = themeColour('--brass');
       g.lineWidth = 1;
@@ -215,7 +256,7 @@ export class Timeline {
     const now = !last ? '' : state.budget ? say('plan', figure(last.step), figure(last.tokens), figure(state.budget)) : say('planFree', figure(last.step), figure(last.tokens));
     const off = without(techniquesOff(state.techniques));
     const text = now + more + (off ? ` · ${off}` : '');
-    const place = document.getElementById('plan-caption');
+    const place = $('plan-caption');
     if (place.textContent !== text) place.textContent = text;
     this.canvas.setAttribute('aria-label', text);
   }

@@ -1,9 +1,9 @@
 // The tour: a story beside a recording that plays.
 
+import { $ } from './elements.js';
 import { STORY } from './story.js';
 import { currentLanguage, say } from './words.js';
 
-const $ = (id) => document.getElementById(id);
 
 export class Tour {
   /** @param {(chapter: string, pace: number) => void} play @param {() => void} onEnd */

@@ -1,7 +1,7 @@
 // Seven figures, each with what it was.
 
 import { blockCounts, quantile, tokensPerSecond } from './state.js';
-import { el } from './loop.js';
+import { el, svg } from './elements.js';
 import { figure, milliseconds, say } from './words.js';
 
 const NAMES = ['queue', 'ttft', 'itl', 'rate', 'use', 'hits', 'split'];
@@ -18,11 +18,7 @@ export class Vitals {
         item.children[1].remove();
         item.insertBefore(el('div.split', {}, el('i'), el('i'), el('i'), el('i')), item.lastChild);
       } else {
-        const path = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-        path.setAttribute('viewBox', '0 0 120 26');
-        path.setAttribute('preserveAspectRatio', 'none');
-        path.append(document.createElementNS('http://www.w3.org/2000/svg', 'path'));
-        item.append(path);
+        item.append(svg('svg', { viewBox: '0 0 120 26', preserveAspectRatio: 'none' }, svg('path')));
       }
       this.items[name] = item;
       this.history[name] = [];
