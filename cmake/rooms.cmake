@@ -63,6 +63,11 @@ function(orrery_flags_and_headers target kind)
   orrery_flags(${target} "${kind}")
   if(TARGET orrery_headers${kind})
     target_precompile_headers(${target} REUSE_FROM orrery_headers${kind})
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+      # What g++ 12 inlines from a system's header that is precompiled it warns of as of our own.
+      target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
+                                               -Wno-maybe-uninitialized)
+    endif()
   endif()
 endfunction()
 
