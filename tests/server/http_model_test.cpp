@@ -8,8 +8,8 @@
 #include <fstream>
 #include <set>
 
-#include "base/sanitizers.h"
 #include "base/random.h"
+#include "base/sanitizers.h"
 #include "http_hostile_for_tests.h"
 #include "http_model_for_tests.h"
 #include "server/http_load.h"
