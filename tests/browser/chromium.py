@@ -138,6 +138,20 @@ class Chromium:
         with open(path, "wb") as file:
             file.write(base64.b64decode(data))
 
+    def trace(self, seconds, *categories):
+        """What the browser says of its own work meanwhile."""
+        self.call("Tracing.start", transferMode="ReportEvents", traceConfig={"includedCategories": categories})
+        time.sleep(seconds)
+        self.call("Tracing.end")
+        while not any(e["method"] == "Tracing.tracingComplete" for e in self.events):
+            message = self._read(60)
+            if message is None:
+                raise RuntimeError("the trace does not end")
+            self.events.append(message)
+        found = [one for e in self.events if e["method"] == "Tracing.dataCollected" for one in e["params"]["value"]]
+        self.events = [e for e in self.events if not e["method"].startswith("Tracing.")]
+        return found
+
     def problems(self):
         """Errors that the page has logged, and uncaught exceptions."""
         found = []

@@ -150,6 +150,10 @@ def frames(binary, seconds):
         ms = found[0]
         print("processor time of the page's thread a frame:",
               ", ".join(f"{name} {(ms_now - before[name]) / len(ms):.1f} ms" for name, ms_now in main_thread_ms(browser).items()))
+        ms = sorted(e["tdur"] / 1e3 for e in browser.trace(seconds / 2, "devtools.timeline")
+                    if e["name"] == "FireAnimationFrame" and "tdur" in e)
+        print(f"processor time of a frame's script, of {len(ms)} traced frames: median {ms[len(ms) // 2]:.1f} ms, "
+              f"95 % within {ms[int(len(ms) * 0.95)]:.1f} ms, 99 % within {ms[int(len(ms) * 0.99)]:.1f} ms")
     # A core is left to the browser, as where it runs on another machine.
     threads = max(1, (os.cpu_count() or 1) - 1)
     with_page(binary, ["--num-kv-blocks", "8192", "--max-num-seqs", "256", "--threads", str(threads)], watch)

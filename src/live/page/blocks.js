@@ -199,7 +199,7 @@ export class Blocks {
       if (!path) paths.set(owner, path = new Path2D());
       path.rect(x, y + cell - tall, cell, tall);
     }
-    if (!changed) return;  // a canvas that is drawn upon goes to the screen whole
+    if (!changed) return;  // a canvas goes to the screen whole
     g.fillStyle = themeColour('--cell');
     g.fill(ground);
     g.fillStyle = themeColour('--line');

@@ -133,7 +133,7 @@ export class Flights {
   }
 }
 
-/** A key and a value fly to their slot: small elements, since a canvas above the page is painted whole for every frame. */
+/** A key and a value fly to their slot: elements, since a canvas above the page is painted whole each time. */
 export class Sparks {
   /** @param {HTMLElement} root */
   constructor(root) { this.root = root; }
