@@ -17,11 +17,6 @@ set(ORRERY_FLAGS_avx512vnni ${ORRERY_FLAGS_avx512} -mavx512vnni)
 set(ORRERY_FLAGS_avx512bf16 ${ORRERY_FLAGS_avx512} -mavx512bf16)
 set(ORRERY_FLAGS_amx ${ORRERY_FLAGS_avx512vnni} -mamx-tile -mamx-bf16 -mamx-int8)
 
-# Under a sanitizer, only rooms that compute are optimised: the others take the compiler half the time without.
-if(ORRERY_SANITIZE)
-  set(ORRERY_HOT_ROOMS base tensor kernels kernels/cpu tokenizer sampler engine)
-endif()
-
 # The instruction sets of the machine that builds, by the names of their files. A sanitizer build runs nowhere else.
 set(ORRERY_CPU_avx2 avx2)
 set(ORRERY_CPU_avxvnni avx_vnni)
@@ -30,6 +25,8 @@ set(ORRERY_CPU_avx512vnni avx512_vnni)
 set(ORRERY_CPU_avx512bf16 avx512_bf16)
 set(ORRERY_CPU_amx amx_tile)
 if(ORRERY_SANITIZE)
+  # Only rooms that compute are optimised: the others take the compiler half the time without.
+  set(ORRERY_HOT_ROOMS base tensor kernels kernels/cpu tokenizer sampler engine)
   file(STRINGS /proc/cpuinfo ORRERY_CPU REGEX "^flags" LIMIT_COUNT 1)
 endif()
 

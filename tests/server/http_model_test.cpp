@@ -124,7 +124,7 @@ TEST(HttpModel, AsksForAKeyOnEveryRouteButHealthAndReady) {
 TEST(HttpModel, TellsAFrozenEngineFromASaturatedOne) {
   HttpOptions options;
   options.admission.max_requests = 200;
-  // Watched for races and beside other tests, a step with its neighbours' time has taken 400 ms.
+  // Under a sanitizer, and beside other tests, a step may well take 400 ms.
   const auto limit = kSanitized ? 3000ms : 400ms;
   ModelServer server(std::move(options), ModelServer::small_service(),
                      {.version = "test", .health_limit = limit, .health_period = 20ms});
