@@ -37,7 +37,7 @@ class CpuKernels : public Kernels {
       : table_(table),
         activations_(options.activations),
         pool_(num_threads),
-        attention_(table, pool_, options.attention) {}
+        attention_(*table.lanes, pool_, options.attention) {}
 
   std::string_view name() const override { return table_.name; }
   Activations activations() const override { return activations_; }
@@ -77,21 +77,22 @@ class CpuKernels : public Kernels {
   void rms_norm(const Tensor& x, std::span<const float> weight, float eps, Tensor out) override {
     CHECK(x.shape == out.shape && std::ssize(weight) == x.cols());
     for_rows(x, 0.3, [&](int64_t begin, int64_t end) {
-      table_.rms_norm(row(x, begin), weight.data(), eps, end - begin, x.cols(), row(out, begin));
+      table_.lanes->rms_norm(row(x, begin), weight.data(), eps, end - begin, x.cols(),
+                             row(out, begin));
     });
   }
 
   void add(Tensor x, const Tensor& y) override {
     CHECK(x.shape == y.shape);
     for_rows(x, 0.2, [&](int64_t begin, int64_t end) {
-      table_.add(row(x, begin), row(y, begin), (end - begin) * x.cols());
+      table_.lanes->add(row(x, begin), row(y, begin), (end - begin) * x.cols());
     });
   }
 
   void silu_mul(Tensor gate, const Tensor& up) override {
     CHECK(gate.shape == up.shape);
     for_rows(gate, 1, [&](int64_t begin, int64_t end) {
-      table_.silu_mul(row(gate, begin), row(up, begin), (end - begin) * gate.cols());
+      table_.lanes->silu_mul(row(gate, begin), row(up, begin), (end - begin) * gate.cols());
     });
   }
 
@@ -101,8 +102,8 @@ class CpuKernels : public Kernels {
     const int64_t heads = x.shape[1], d = x.cols();
     parallel(pool_, x.shape[0], 0.5 * static_cast<double>(heads * d),
              [&](int64_t begin, int64_t end) {
-               table_.rope(row(x, begin * heads), row(cos_sin, begin), end - begin, heads, d,
-                           cos_sin.cols() / 2);
+               table_.lanes->rope(row(x, begin * heads), row(cos_sin, begin), end - begin, heads, d,
+                                  cos_sin.cols() / 2);
              });
   }
 
@@ -239,7 +240,7 @@ class CpuKernels : public Kernels {
 
   // As MatmulTask::x wants it. Into memory that is kept for the next call; one row is as it is.
   const float* interleave_rows(const Tensor& x) {
-    const int64_t rows = x.rows(), k = x.cols(), tile = table_.tile_rows;
+    const int64_t rows = x.rows(), k = x.cols(), tile = table_.lanes->tile_rows;
     if (rows == 1) return x.f32().data();
     const auto n = static_cast<size_t>(rows * k);
     if (interleaved_.size() < n) interleaved_.resize(n);
@@ -273,7 +274,7 @@ class CpuKernels : public Kernels {
     if (is_quantised(task.dtype))
       blocks(task.rounded.form).matmul(task);
     else
-      table_.plain_matmul(task);
+      table_.lanes->plain_matmul(task);
   }
 
   // Of one token and head: d numbers, each `stride` elements after the one before.

@@ -8,12 +8,14 @@
 #include "kernels/cpu/simd_amx.h"
 
 namespace orrery::kernels::cpu {
+extern const LaneKernels kEmulatedAvx512Lanes;      // emulated_lanes_avx2_test.cpp
 extern const BlockMatmul kEmulatedAvx512VnniBytes;  // emulated_bytes_avx2_test.cpp
 extern const CpuTable kEmulatedAmxTable;
 const CpuTable* emulated_amx_table();
 }  // namespace orrery::kernels::cpu
 
 #define ORRERY_TABLE kEmulatedAmxTable
+#define ORRERY_LANE_KERNELS kEmulatedAvx512Lanes
 #define ORRERY_BYTE_MATMUL &kEmulatedAvx512VnniBytes
 #define ORRERY_TABLE_NAME "amx emulated"
 #include "kernels/cpu/ops/products_bytes.inc"

@@ -8,11 +8,13 @@
 #include "kernels/cpu/simd_avx512.h"
 
 namespace orrery::kernels::cpu {
+extern const LaneKernels kEmulatedAvx512Lanes;  // emulated_lanes_avx2_test.cpp
 extern const CpuTable kEmulatedAvx512Table;
 const CpuTable* emulated_avx512_table();
 }  // namespace orrery::kernels::cpu
 
 #define ORRERY_TABLE kEmulatedAvx512Table
+#define ORRERY_LANE_KERNELS kEmulatedAvx512Lanes
 #define ORRERY_TABLE_NAME "avx512 emulated"
 #include "kernels/cpu/ops/products_words.inc"
 #include "kernels/cpu/ops/table.inc"

@@ -54,12 +54,12 @@ Result<MachineLimits> measure_limits(const CpuTable& table, int num_threads, int
   std::memset(buffer.data(), 1, buffer.size());  // own pages instead of the one of zeros
   std::atomic<uint64_t> sink{0};                 // keeps the results, and so the work
   const double reading = best_seconds(
-      num_threads, [&](int i) { sink += table.read(buffer.data() + i * share, share); });
+      num_threads, [&](int i) { sink += table.lanes->read(buffer.data() + i * share, share); });
   // About 60 ms for sixteen lanes a cycle; a scalar table gets less to do.
-  const int64_t burns = table.fp32_flops_per_burn >= 128 ? kBurns : kBurns / 20;
-  const double burning =
-      best_seconds(num_threads, [&](int) { sink += static_cast<uint64_t>(table.burn(burns)); });
-  const auto flops = static_cast<double>(burns * table.fp32_flops_per_burn * num_threads);
+  const int64_t burns = table.lanes->fp32_flops_per_burn >= 128 ? kBurns : kBurns / 20;
+  const double burning = best_seconds(
+      num_threads, [&](int) { sink += static_cast<uint64_t>(table.lanes->burn(burns)); });
+  const auto flops = static_cast<double>(burns * table.lanes->fp32_flops_per_burn * num_threads);
   const auto dot_products = [&](const DotProducts* dots) {
     if (dots == nullptr) return 0.0;
     const double seconds = best_seconds(num_threads, [&](int) { sink += dots->burn(kBurns); });

@@ -72,7 +72,7 @@ void PagedAttention::attend(const Call& call, const Job& job, int64_t part, floa
   AttendTask task = task_of(call, job, states);
   task.begin = std::max(job.begin, cut);
   task.end = std::min(job.end, cut + kAttentionSplit);
-  table_.attend(task);
+  lanes_.attend(task);
 }
 
 void PagedAttention::finish(const Call& call, const Job& job, const float* states) const {
@@ -80,7 +80,7 @@ void PagedAttention::finish(const Call& call, const Job& job, const float* state
   float* out = call.out.f32().data();
   for (int64_t row = job.row; row < job.row + job.rows; ++row) {
     for (int64_t g = 0; g < call.group(); ++g, states += state_floats(d))
-      table_.finish(states, d, out + (row * heads + job.kv_head * call.group() + g) * d);
+      lanes_.finish(states, d, out + (row * heads + job.kv_head * call.group() + g) * d);
   }
 }
 
@@ -90,7 +90,7 @@ void PagedAttention::run_whole(const Call& call, const Job& job) const {
   attend(call, job, 0, total);
   for (int64_t part = 1; part < job.parts(); ++part) {
     attend(call, job, part, total + n);
-    table_.merge(total, total + n, items, call.cache.head_dim);
+    lanes_.merge(total, total + n, items, call.cache.head_dim);
   }
   finish(call, job, total);
 }
@@ -116,7 +116,7 @@ void PagedAttention::run_parts(const Call& call, double ns_each) {
   });
   for (const Job& job : jobs_) {
     for (int64_t part = 1; part < job.parts(); ++part)
-      table_.merge(at(job, 0), at(job, part), job.rows * call.group(), call.cache.head_dim);
+      lanes_.merge(at(job, 0), at(job, part), job.rows * call.group(), call.cache.head_dim);
     finish(call, job, at(job, 0));
   }
 }
@@ -133,7 +133,7 @@ void PagedAttention::run_materialised(const Call& call, const Job& job) const {
   float* states = thread_states(all);
   AttendTask task = task_of(call, job, states);
   task.begin = job.begin / KvCache::kBlockSize * KvCache::kBlockSize;
-  table_.attend_materialised(task, states + n, (all - n) / (job.rows * call.group()));
+  lanes_.attend_materialised(task, states + n, (all - n) / (job.rows * call.group()));
   finish(call, job, states);
 }
 

@@ -23,8 +23,8 @@ enum class AttentionMethod : uint8_t {
 // Keeps its buffers between calls, so that a warm step allocates nothing. One caller at a time.
 class PagedAttention {
  public:
-  PagedAttention(const CpuTable& table, ThreadPool& pool, AttentionMethod method)
-      : table_(table), pool_(pool), method_(method) {}
+  PagedAttention(const LaneKernels& lanes, ThreadPool& pool, AttentionMethod method)
+      : lanes_(lanes), pool_(pool), method_(method) {}
 
   // Kernels::paged_attention; arguments are checked there.
   void run(const Tensor& q, const KvCache& cache, const AttentionBatch& batch, float scale,
@@ -68,7 +68,7 @@ class PagedAttention {
   void finish(const Call& call, const Job& job, const float* states) const;
   int64_t floats(const Call& call, const Job& job) const;  // of the states of one part
 
-  const CpuTable& table_;
+  const LaneKernels& lanes_;
   ThreadPool& pool_;
   AttentionMethod method_;
   int64_t scratch_bytes_ = 0;

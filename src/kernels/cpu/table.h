@@ -58,8 +58,8 @@ struct RoundedRows {
 
 // out[t, n] for the rows and panels given (kernels.h: matmul).
 struct MatmulTask {
-  // For plain formats: in tiles of CpuTable::tile_rows rows r (the last has what is left), [T /
-  // r][k][r], for the reason given above.
+  // For plain formats: in tiles of LaneKernels::tile_rows rows r (the last has what is left), [T
+  // / r][k][r], for the reason given above.
   const float* x;
   RoundedRows rounded;      // the same, for block formats
   const std::byte* panels;  // of the whole matrix
@@ -103,15 +103,12 @@ struct BlockMatmul {
   int most_bits;  // of a code
 };
 
-struct CpuTable {
-  const char* name;
+// What works on fp32 lanes alone, shared by tables that differ in how they multiply integers.
+struct LaneKernels {
   int fp32_flops_per_burn;  // of one iteration of burn
   int64_t tile_rows;        // MatmulTask::x
-  int64_t rows_for_tiles;   // RoundedForm::kTiles from so many rows on; 0: never
 
   void (*plain_matmul)(const MatmulTask& task);
-  BlockMatmul blocks;
-  const BlockMatmul* bytes;  // RoundedForm::kBytes; null where that would be no faster
   // out may be x. [rows][cols]
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t cols,
                    float* out);
@@ -135,6 +132,14 @@ struct CpuTable {
   uint32_t (*read)(const std::byte* data, int64_t bytes);
 };
 
+struct CpuTable {
+  const char* name;
+  const LaneKernels* lanes;
+  int64_t rows_for_tiles;  // RoundedForm::kTiles from so many rows on; 0: never
+  BlockMatmul blocks;
+  const BlockMatmul* bytes;  // RoundedForm::kBytes; null where that would be no faster
+};
+
 // Dot products that a processor may have, to be measured: independent chains in registers.
 struct DotProducts {
   int64_t ops_per_iteration;  // multiplications and additions
@@ -148,6 +153,10 @@ extern const DotProducts kBf16TileProducts;
 extern const BlockMatmul kAvx2Bytes;
 extern const BlockMatmul kAvxVnniBytes;
 extern const BlockMatmul kAvx512VnniBytes;
+
+extern const LaneKernels kScalarLanes;
+extern const LaneKernels kAvx2Lanes;
+extern const LaneKernels kAvx512Lanes;
 
 extern const CpuTable kScalarTable;
 extern const CpuTable kAvx2Table;

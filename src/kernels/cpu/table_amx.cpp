@@ -1,10 +1,10 @@
 #include "kernels/activations.h"
 #include "kernels/cpu/simd_amx.h"
 #include "kernels/cpu/table.h"
-#include "kernels/exp.h"
 #include "kernels/packed_layout.h"
 
 #define ORRERY_TABLE kAmxTable
+#define ORRERY_LANE_KERNELS kAvx512Lanes
 #define ORRERY_BYTE_MATMUL &kAvx512VnniBytes
 #define ORRERY_TABLE_NAME "amx"
 #include "kernels/cpu/ops/products_bytes.inc"
