@@ -32,6 +32,11 @@ Status add_json_decoder(JsonElement json, std::string_view where, std::vector<De
 // `can_fuse`: the model then works on bytes.
 Status add_json_pre_tokenizer(JsonElement json, std::string_view where, bool can_fuse,
                               PreTokenizerOps& out, bool& byte_level_last);
+// `pipeline` has its vocabulary; its prefix and suffix grow.
+Status read_json_post_processor(JsonElement json, std::string_view where, Pipeline& pipeline);
+// The list in `model`, in the order of their ranks.
+Status read_json_merges(JsonElement model, std::string_view where, MergeReader& reader,
+                        MergeTable& merges);
 
 // The merges that a rank table implies: each token from each pair of tokens that spell it, by the
 // token's own rank. `tokens` by id, raw bytes; the id is the rank.

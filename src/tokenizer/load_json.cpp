@@ -53,7 +53,7 @@ class JsonLoader {
     }
     RETURN_IF_ERROR(read_decoder(root));
     if (const auto json = json_member(root, "post_processor"); !json_is_null(json)) {
-      RETURN_IF_ERROR(read_post_processor(*json, 0));
+      RETURN_IF_ERROR(read_json_post_processor(*json, where_, *pipeline_));
     }
     RETURN_IF_ERROR(read_config());
     RETURN_IF_ERROR(pipeline_->finish(std::move(added_), where_));
@@ -187,82 +187,10 @@ class JsonLoader {
     }
     std::future<StringTable> table = begin_table(*pipeline_, on_bytes_);
     MergeTable merges;
-    RETURN_IF_ERROR(read_merges(model, config.continuing_prefix.size(), merges));
+    MergeReader reader(pipeline_->vocab, config.continuing_prefix.size());
+    RETURN_IF_ERROR(read_json_merges(model, where_, reader, merges));
     pipeline_->model = make_bpe(std::move(config), table.get(), std::move(merges));
     return {};
-  }
-
-  // "left right", or ["left", "right"] where tokens have spaces in them.
-  Status read_merges(JsonElement model, size_t prefix_size, MergeTable& merges) {
-    const auto list = json_member(model, "merges");
-    simdjson::dom::array array;
-    if (!list.has_value() || list->get_array().get(array) != simdjson::SUCCESS) {
-      simdjson::dom::object object;  // an empty object stands for no merges
-      if (list.has_value() && list->get_object().get(object) == simdjson::SUCCESS &&
-          object.size() == 0) {
-        return {};
-      }
-      return fail("model.merges", "an array");
-    }
-    merges.reserve(array.size());
-    MergeReader reader(pipeline_->vocab, prefix_size);
-    std::vector<JsonElement> some;
-    size_t rank = 0;
-    for (const JsonElement entry : array) {
-      some.push_back(entry);
-      if (some.size() < kLookups) continue;
-      RETURN_IF_ERROR(read_some_merges(some, rank, reader, merges));
-      rank += some.size();
-      some.clear();
-    }
-    return read_some_merges(some, rank, reader, merges);
-  }
-
-  Status read_some_merges(std::span<const JsonElement> entries, size_t rank, MergeReader& reader,
-                          MergeTable& merges) {
-    std::array<MergeReader::Pair, kLookups> pairs;
-    std::array<MergeTable::Entry, kLookups> found;
-    for (size_t i = 0; i < entries.size(); ++i) pairs[i] = merge_pair(entries[i]);
-    const auto merged = std::span(found).first(entries.size());
-    reader.find(std::span(pairs).first(entries.size()), merged);
-    for (size_t i = 0; i < entries.size(); ++i) {
-      if (merged[i].left < 0) find_other_space(entries[i], reader, merged[i]);
-      if (merged[i].left < 0) {
-        return malformed(
-            "{}: model.merges[{}]: expected two tokens of the vocabulary that make a "
-            "third, got \"{}\"",
-            where_, rank + i, simdjson::minify(entries[i]));
-      }
-      merged[i].merge.rank = static_cast<uint32_t>(rank + i);
-    }
-    merges.assign(merged);
-    return {};
-  }
-
-  // Empty strings if `entry` is of another kind, or has no space: they make no token either.
-  static MergeReader::Pair merge_pair(JsonElement entry) {
-    std::string_view text, left, right;
-    if (entry.get_string().get(text) == simdjson::SUCCESS) {
-      const size_t space = text.find(' ');
-      if (space == text.npos) return {};
-      return {text.substr(0, space), text.substr(space + 1)};
-    }
-    if (entry.at(0).get_string().get(left) != simdjson::SUCCESS ||
-        entry.at(1).get_string().get(right) != simdjson::SUCCESS) {
-      return {};
-    }
-    return {left, right};
-  }
-
-  // Where a token has spaces in it, the space that separates is the one that leaves tokens.
-  static void find_other_space(JsonElement entry, MergeReader& reader, MergeTable::Entry& found) {
-    std::string_view text;
-    if (entry.get_string().get(text) != simdjson::SUCCESS) return;
-    for (size_t space = text.find(' '); space != text.npos && found.left < 0;
-         space = text.find(' ', space + 1)) {
-      const MergeReader::Pair pair = {text.substr(0, space), text.substr(space + 1)};
-      reader.find({&pair, 1}, {&found, 1});
-    }
   }
 
   Status read_unigram(JsonElement model) {
@@ -338,93 +266,6 @@ class JsonLoader {
     DecoderStep step;
     step.kind = DecoderStep::Kind::kJoinWithSpace;
     pipeline_->decoder.push_back(step);
-    return {};
-  }
-
-  Result<TokenId> id_of(std::string_view token, std::string_view what) const {
-    const auto id = pipeline_->vocab.find(token);
-    if (!id.has_value()) {
-      return malformed("{}: {}: \"{}\" is not in the vocabulary", where_, what, token);
-    }
-    return *id;
-  }
-
-  Status read_post_processor(JsonElement json, int depth) {
-    if (depth > 8) return fail("post_processor", "less nesting");
-    const auto type = json_string(json, "type");
-    if (type == "ByteLevel") return {};  // only offsets
-    if (type == "Sequence") {
-      const auto list = json_member(json, "processors");
-      simdjson::dom::array array;
-      if (!list.has_value() || list->get_array().get(array) != simdjson::SUCCESS) {
-        return fail("post_processor.processors", "an array");
-      }
-      for (const JsonElement member : array)
-        RETURN_IF_ERROR(read_post_processor(member, depth + 1));
-      return {};
-    }
-    if (type == "TemplateProcessing") return read_template(json);
-    if (type == "BertProcessing" || type == "RobertaProcessing") {
-      const auto cls = json_member(json, "cls");
-      const auto sep = json_member(json, "sep");
-      std::string_view cls_token, sep_token;
-      if (!cls.has_value() || !sep.has_value() ||
-          cls->at(0).get_string().get(cls_token) != simdjson::SUCCESS ||
-          sep->at(0).get_string().get(sep_token) != simdjson::SUCCESS) {
-        return fail("post_processor", "cls and sep");
-      }
-      ASSIGN_OR_RETURN(const TokenId cls_id, id_of(cls_token, "post_processor.cls"));
-      ASSIGN_OR_RETURN(const TokenId sep_id, id_of(sep_token, "post_processor.sep"));
-      pipeline_->prefix.insert(pipeline_->prefix.begin(), cls_id);
-      pipeline_->suffix.push_back(sep_id);
-      return {};
-    }
-    return unsupported("{}: post-processor {} is not supported", where_, type.value_or("(none)"));
-  }
-
-  // "single": special tokens around the one sequence A.
-  Status read_template(JsonElement json) {
-    const auto list = json_member(json, "single");
-    simdjson::dom::array array;
-    if (!list.has_value() || list->get_array().get(array) != simdjson::SUCCESS) {
-      return fail("post_processor.single", "an array");
-    }
-    std::vector<TokenId> before, after;
-    bool seen = false;
-    for (const JsonElement entry : array) {
-      if (const auto special = json_member(entry, "SpecialToken")) {
-        RETURN_IF_ERROR(
-            template_ids(json, json_string(*special, "id").value_or(""), seen ? after : before));
-      } else if (const auto sequence = json_member(entry, "Sequence");
-                 sequence.has_value() && json_string(*sequence, "id") == "A" && !seen) {
-        seen = true;
-      } else {
-        return unsupported("{}: post_processor.single: expected one sequence A and special tokens",
-                           where_);
-      }
-    }
-    if (!seen) return unsupported("{}: post_processor.single: a template without A", where_);
-    pipeline_->prefix.insert(pipeline_->prefix.begin(), before.begin(), before.end());
-    pipeline_->suffix.insert(pipeline_->suffix.end(), after.begin(), after.end());
-    return {};
-  }
-
-  Status template_ids(JsonElement json, std::string_view name, std::vector<TokenId>& out) {
-    const auto tokens = json_member(json, "special_tokens");
-    const auto token = tokens.has_value() ? json_member(*tokens, name) : std::nullopt;
-    const auto ids = token.has_value() ? json_member(*token, "ids") : std::nullopt;
-    simdjson::dom::array array;
-    if (!ids.has_value() || ids->get_array().get(array) != simdjson::SUCCESS) {
-      return fail(fmt::format("post_processor.special_tokens[\"{}\"]", name), "ids");
-    }
-    for (const JsonElement element : array) {
-      int64_t id = -1;
-      if (element.get_int64().get(id) != simdjson::SUCCESS || !pipeline_->vocab.has(id)) {
-        return malformed("{}: post_processor: id {} of \"{}\" is not in the vocabulary", where_, id,
-                         name);
-      }
-      out.push_back(static_cast<TokenId>(id));
-    }
     return {};
   }
 
