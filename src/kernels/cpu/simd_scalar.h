@@ -179,6 +179,10 @@ ORRERY_LANES F16 to_floats(const I16& a) {  // of signed integers
 ORRERY_LANES F16 from_bf16(const uint16_t* p) {
   return each<F16>([&](int i) { return bf16_to_f32(p[i]); });
 }
+// In the order of lanes in which it is fastest; fp32 lanes to that order, and back.
+ORRERY_LANES F16 from_bf16_quickly(const uint16_t* p) { return from_bf16(p); }
+ORRERY_LANES F16 to_quick_order(F16 a) { return a; }
+ORRERY_LANES F16 from_quick_order(F16 a) { return a; }
 ORRERY_LANES F16 from_f16(const uint16_t* p) {
   return each<F16>([&](int i) { return f16_to_f32(p[i]); });
 }

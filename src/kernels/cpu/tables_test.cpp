@@ -178,6 +178,7 @@ TEST_P(Tables, GiveTheBitsOfTheReferenceInAttention) {
       {{2, 2, 64, DType::kI8, 0}, mixed},      {{1, 3, 40, DType::kI8, 17}, mixed},
       {{2, 1, 128, DType::kI8, 0}, decode},    {{2, 2, 64, DType::kF8E4M3, 0}, mixed},
       {{1, 3, 8, DType::kF8E4M3, 600}, mixed}, {{1, 4, 128, DType::kF8E4M3, 0}, decode},
+      {{2, 1, 48, DType::kBF16, 0}, mixed},    {{1, 2, 112, DType::kBF16, 0}, mixed},
   };
   for (const auto& [sizes, requests] : cases) {
     TestAttention expected(sizes, requests, 21);
