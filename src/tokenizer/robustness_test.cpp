@@ -1,4 +1,5 @@
 // Hostile files and texts: an error or an answer, never a crash, never quadratic time.
+#include <algorithm>
 #include <filesystem>
 
 #include "base/sanitizers.h"
@@ -131,18 +132,26 @@ TEST(TokenizerLoad, RefusesEveryTruncationOfASentencePieceModel) {
 
 // The ratio of the times for n and 2n bytes of one long run. Both fit the cache that a core has for
 // itself (512 KiB and more, of some 30 bytes for each byte of text, several times that under a
-// sanitizer): beyond it the ratio would also tell what the neighbours do. Measured again, in turns,
-// as long as a busy machine makes it look like `bound` or more.
+// sanitizer): beyond it the ratio would also tell what the neighbours do. A shared machine's speed
+// moves, but less between two runs that follow each other: the median of such pairs, and more of
+// them as long as it is `bound` or more.
 double doubling(const Tokenizer& tokenizer, const std::function<std::string(size_t)>& make,
                 double bound) {
   constexpr size_t kBytes = kSanitized ? 4'000 : 10'000;
   const std::string half = make(kBytes), whole = make(2 * kBytes);
-  double half_s = 1e9, whole_s = 1e9;
-  for (int turn = 0; turn < 3 || (turn < 20 && whole_s >= bound * half_s); ++turn) {
-    half_s = std::min(half_s, seconds([&] { ids_of(tokenizer, half); }));
-    whole_s = std::min(whole_s, seconds([&] { ids_of(tokenizer, whole); }));
+  const auto time = [&](const std::string& text) {
+    return seconds([&] { ids_of(tokenizer, text); });
+  };
+  time(whole);  // the first touches the memory
+  std::vector<double> ratios;
+  double median = bound;
+  while (ratios.size() < 3 || (ratios.size() < 31 && median >= bound)) {
+    const double of_half = time(half);
+    ratios.push_back(time(whole) / of_half);
+    std::sort(ratios.begin(), ratios.end());
+    median = ratios[ratios.size() / 2];
   }
-  return whole_s / half_s;
+  return median;
 }
 
 TEST(TokenizerTime, DoublingALongRunTakesLessThanTwoAndAHalfTimesAsLong) {
