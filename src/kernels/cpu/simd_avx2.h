@@ -195,23 +195,18 @@ ORRERY_INLINE F16 as_floats(I16 a) {
 }
 ORRERY_INLINE I16 as_ints(F16 a) { return {_mm256_castps_si256(a.lo), _mm256_castps_si256(a.hi)}; }
 ORRERY_INLINE F16 to_floats(I16 a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
-ORRERY_INLINE F16 from_bf16(const uint16_t* p) {
-  const auto* v = reinterpret_cast<const __m128i*>(p);
-  return as_floats(shift_left<16>(
-      {_mm256_cvtepu16_epi32(_mm_loadu_si128(v)), _mm256_cvtepu16_epi32(_mm_loadu_si128(v + 1))}));
-}
 // Even lanes, then odd ones: a shift and a mask instead of two shuffles and two shifts.
-ORRERY_INLINE F16 from_bf16_quickly(const uint16_t* p) {
+ORRERY_INLINE F16 from_bf16(const uint16_t* p) {
   const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   const __m256i odd = _mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xFFFF0000)));
   return as_floats({_mm256_slli_epi32(pairs, 16), odd});
 }
-ORRERY_INLINE F16 to_quick_order(F16 a) {
+ORRERY_INLINE F16 to_bf16_order(F16 a) {
   const __m256 first = _mm256_permute2f128_ps(a.lo, a.hi, 0x20);
   const __m256 second = _mm256_permute2f128_ps(a.lo, a.hi, 0x31);
   return {_mm256_shuffle_ps(first, second, 0x88), _mm256_shuffle_ps(first, second, 0xDD)};
 }
-ORRERY_INLINE F16 from_quick_order(F16 a) {
+ORRERY_INLINE F16 from_bf16_order(F16 a) {
   const __m256 first = _mm256_unpacklo_ps(a.lo, a.hi), second = _mm256_unpackhi_ps(a.lo, a.hi);
   return {_mm256_permute2f128_ps(first, second, 0x20), _mm256_permute2f128_ps(first, second, 0x31)};
 }

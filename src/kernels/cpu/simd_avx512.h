@@ -158,9 +158,8 @@ ORRERY_INLINE __m256i load_halves(const uint16_t* p) {
 ORRERY_INLINE F16 from_bf16(const uint16_t* p) {
   return as_floats(shift_left<16>({_mm512_cvtepu16_epi32(load_halves(p))}));
 }
-ORRERY_INLINE F16 from_bf16_quickly(const uint16_t* p) { return from_bf16(p); }
-ORRERY_INLINE F16 to_quick_order(F16 a) { return a; }
-ORRERY_INLINE F16 from_quick_order(F16 a) { return a; }
+ORRERY_INLINE F16 to_bf16_order(F16 a) { return a; }
+ORRERY_INLINE F16 from_bf16_order(F16 a) { return a; }
 ORRERY_INLINE F16 from_f16(const uint16_t* p) { return {_mm512_cvtph_ps(load_halves(p))}; }
 // Shifted by 7 an e4m3 is the fp16 of 2^-8 of its number, subnormals included; only NaN, all ones,
 // must be made one.

@@ -176,13 +176,12 @@ ORRERY_LANES I16 as_ints(const F16& a) { return __builtin_bit_cast(I16, a); }
 ORRERY_LANES F16 to_floats(const I16& a) {  // of signed integers
   return each<F16>([&](int i) { return static_cast<float>(static_cast<int32_t>(a.v[i])); });
 }
+// In the order of lanes in which it is fastest; fp32 lanes to that order, and back.
 ORRERY_LANES F16 from_bf16(const uint16_t* p) {
   return each<F16>([&](int i) { return bf16_to_f32(p[i]); });
 }
-// In the order of lanes in which it is fastest; fp32 lanes to that order, and back.
-ORRERY_LANES F16 from_bf16_quickly(const uint16_t* p) { return from_bf16(p); }
-ORRERY_LANES F16 to_quick_order(F16 a) { return a; }
-ORRERY_LANES F16 from_quick_order(F16 a) { return a; }
+ORRERY_LANES F16 to_bf16_order(F16 a) { return a; }
+ORRERY_LANES F16 from_bf16_order(F16 a) { return a; }
 ORRERY_LANES F16 from_f16(const uint16_t* p) {
   return each<F16>([&](int i) { return f16_to_f32(p[i]); });
 }
