@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+import sys
 from collections.abc import Callable, Iterator
 
 import accuracy
@@ -25,8 +26,12 @@ from shapes import SHAPES, Shape
 from workload import LONG, SPEED, Workload
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ("speed", "long", "served", "accuracy")
+sys.path.append(str(ROOT / "bench/start"))
+import start  # noqa: E402  (of that folder)
+
+PARTS = ("speed", "long", "served", "accuracy", "start")
 LONG_MODEL = SERVED_MODEL = ("llama-3.2-1b", "q4_0")
+START_ROUNDS = 10
 
 
 def cpu_name() -> str:
@@ -84,7 +89,7 @@ class Comparison:
         pairs = [{"ours": ours, "theirs": theirs} for ours, theirs in in_turns(
             self.args.pairs, lambda: servers.load("ours", path, load),
             lambda: servers.load("theirs", path, load))]
-        return {"model": f"{name} {fmt}", "load": load.name, "pairs": pairs}
+        return {"model": f"{name} {fmt}", "load": load.name, "kind": load.kind, "pairs": pairs}
 
     def accuracy_folder(self) -> pathlib.Path:
         return self.args.data / "models/tinystories-656k"
@@ -101,6 +106,17 @@ class Comparison:
                                                                   "wikitext-2-valid.txt"))]
         say(f"perplexity: {path.name}")
         return accuracy.compare(self.orrery, path, texts)
+
+    def starts(self) -> Iterator[dict]:
+        tokenizer = self.args.data / "tokenizers/llama3/tokenizer.model"
+        if not tokenizer.exists():
+            say(f"no starts: there is no {tokenizer}")
+            return
+        say("second start")
+        program, quantization = str(self.args.orrery), "q4_0"
+        series = start.measure([program], self.args.work / "start", tokenizer, quantization, START_ROUNDS)[program]
+        yield {"quantization": quantization, "first_text_ms": series.first_text_ms(),
+               "peak": series.peak_bytes() / series.needed_bytes()}
 
     def run(self) -> dict:
         args = self.args
@@ -126,6 +142,8 @@ class Comparison:
             yield from (("served", self.served(load)) for load in loads)
         if "accuracy" in args.part:
             yield from (("accuracy", self.accuracy(path)) for path in self.accuracy_files())
+        if "start" in args.part:
+            yield from (("start", entry) for entry in self.starts())
 
 
 def shape_of(name: str) -> Shape:

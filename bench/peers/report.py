@@ -1,6 +1,7 @@
 """Pairs of runs as ratios and fractions of limits, and tables of them."""
 import statistics
 
+import targets
 from synthetic_gguf import matrix_flops
 from shapes import SHAPES, Shape
 from workload import SPEED, Workload
@@ -48,29 +49,37 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def fractions(entry: dict, measure: str, side: str) -> str:
+def fractions(entry: dict, measure: str, side: str) -> tuple[float, str]:
     found = [fraction(entry, measure, pair[side][measure], pair["limits"][side]) for pair in entry["pairs"]]
-    return f"{statistics.median(value for value, _ in found):.2f} {found[0][1]}"
+    return statistics.median(value for value, _ in found), found[0][1]
+
+
+def verdicts(asked: tuple[targets.Target, ...], found: dict[str, float]) -> str:
+    return "; ".join(target.verdict(found) for target in asked) or "–"
 
 
 def speed_rows(entry: dict) -> list[str]:
     rows, work = [], workload_of(entry)
+    asked = targets.SPEED.get((entry["shape"], entry["format"]), {})
     for measure in work.measures:
         ours = [pair["ours"][measure] for pair in entry["pairs"]]
         theirs = [pair["theirs"][measure] for pair in entry["pairs"]]
+        ratios = [o / t for o, t in zip(ours, theirs)]
+        (of_ours, limit), (of_theirs, _) = (fractions(entry, measure, side) for side in ("ours", "theirs"))
         flash = "" if entry["flash"][measure] else "\u00a0¹"
+        found = {limit: of_ours, targets.PEER: statistics.median(ratios)}
         rows.append(f"| {entry['shape']} {entry['format']} | {work.name(measure)} "
                     f"| {number(statistics.median(ours))} | {number(statistics.median(theirs))}{flash} "
-                    f"| {spread([o / t for o, t in zip(ours, theirs)])} "
-                    f"| {fractions(entry, measure, 'ours')} | {fractions(entry, measure, 'theirs')} |")
+                    f"| {spread(ratios)} | {of_ours:.2f} {limit} | {of_theirs:.2f} {limit} "
+                    f"| {verdicts(asked.get(measure, ()), found)} |")
     return rows
 
 
 def speed_table(entries: list[dict]) -> str:
     reads = [limits["read_bytes_per_s"] / 1e9
              for entry in entries for pair in entry["pairs"] for limits in pair["limits"].values()]
-    lines = ["| model | measure | ours, tokens/s | llama.cpp | ratio: median (range) | ours of the limit | theirs |",
-             "|---|---|---|---|---|---|---|"]
+    lines = ["| model | measure | ours, tokens/s | llama.cpp | ratio: median (range) | ours of the limit | theirs | asked |",
+             "|---|---|---|---|---|---|---|---|"]
     lines += [row for entry in entries for row in speed_rows(entry)]
     lines += ["", "¹ faster without flash attention, so measured without; everything else of theirs with it.",
               f"Read bandwidth during the runs: {min(reads):.0f}–{max(reads):.0f} GB/s."]
@@ -78,8 +87,10 @@ def speed_table(entries: list[dict]) -> str:
 
 
 def served_table(entries: list[dict]) -> str:
-    lines = ["| load | measure | ours | llama-server | times as good: median (range) |", "|---|---|---|---|---|"]
+    lines = ["| load | measure | ours | llama-server | times as good: median (range) | asked |",
+             "|---|---|---|---|---|---|"]
     for entry in entries:
+        asked = targets.SERVED.get(entry["kind"], {})
         for key, (name, more_is_better) in SERVED.items():
             ours = [pair["ours"][key] for pair in entry["pairs"]]
             theirs = [pair["theirs"][key] for pair in entry["pairs"]]
@@ -87,20 +98,35 @@ def served_table(entries: list[dict]) -> str:
             unit = "" if key == "tokens_per_s" else " s"
             lines.append(f"| {entry['model']}: {entry['load']} | {name} "
                          f"| {statistics.median(ours):.3g}{unit} | {statistics.median(theirs):.3g}{unit} "
-                         f"| {spread(ratios, 1)} |")
+                         f"| {spread(ratios, 1)} "
+                         f"| {verdicts((asked[key],) if key in asked else (), {targets.PEER: statistics.median(ratios)})} |")
     return "\n".join(lines)
 
 
 def accuracy_table(entries: list[dict]) -> str:
-    lines = ["| file | tokens | perplexity, ours | llama.cpp | difference |", "|---|---|---|---|---|"]
-    lines += [f"| {one['model']} | {one['tokens']:,} | {one['ours']:.4f} | {one['theirs']:.4f} "
-              f"| {100 * (one['ours'] / one['theirs'] - 1):+.3f} % |" for one in entries]
+    lines = ["| file | tokens | perplexity, ours | llama.cpp | difference | at most, % |", "|---|---|---|---|---|---|"]
+    for one in entries:
+        percent = 100 * (one["ours"] / one["theirs"] - 1)
+        lines.append(f"| {one['model']} | {one['tokens']:,} | {one['ours']:.4f} | {one['theirs']:.4f} "
+                     f"| {percent:+.3f} % | {targets.at_most(targets.ACCURACY_PERCENT, abs(percent))} |")
+    return "\n".join(lines)
+
+
+def start_table(entries: list[dict]) -> str:
+    lines = ["| second start, a checkpoint of 1B | least | median | at most |", "|---|---|---|---|"]
+    for one in entries:
+        first = one["first_text_ms"]
+        lines += [f"| {one['quantization']}: exec to first text, ms | {min(first):.0f} | {statistics.median(first):.0f} "
+                  f"| {targets.at_most(targets.START_MS, statistics.median(first))} |",
+                  f"| {one['quantization']}: peak memory of weights and KV | | {one['peak']:.3f} "
+                  f"| {targets.at_most(targets.START_MEMORY, one['peak'])} |"]
     return "\n".join(lines)
 
 
 def text_of(result: dict) -> str:
     """Everything that was measured, as Markdown."""
     parts = [f"{result['ours']} beside {result['peer']}\n{result['cpu']}, {result['threads']} threads"]
-    tables = {"speed": speed_table, "long": speed_table, "served": served_table, "accuracy": accuracy_table}
+    tables = {"speed": speed_table, "long": speed_table, "served": served_table, "accuracy": accuracy_table,
+              "start": start_table}
     parts += [table(result[part]) for part, table in tables.items() if result.get(part)]
     return "\n\n".join(parts)

@@ -20,6 +20,7 @@ START_TIMEOUT_S = 120
 @dataclasses.dataclass(frozen=True)
 class Load:
     """Requests, as a trace of `orrery bench serve`."""
+    kind: str  # as targets.SERVED names it
     name: str
     suffix: str  # of the trace's file
     lines: list[str]
@@ -38,14 +39,16 @@ def arrivals(requests: int) -> Load:
     lines = ["TIMESTAMP,ContextTokens,GeneratedTokens"]
     lines += [f"2024-01-01 00:{i // 60:02}:{i % 60:02}.0000000,{rng.randint(50, 300)},64"
               for i in range(requests)]
-    return Load(f"{requests} requests, one a second, 50-300 tokens in, 64 out", ".csv", lines, requests, 64, 0, 512)
+    name = f"{requests} requests, one a second, 50-300 tokens in, 64 out"
+    return Load("arrivals", name, ".csv", lines, requests, 64, 0, 512)
 
 
 def shared_prefix() -> Load:
     """16 requests that begin with the same 1,024 tokens (two blocks of a trace), 4 at a time, 16 out."""
     lines = [json.dumps({"timestamp": 0, "input_length": 1040, "output_length": 16,
                          "hash_ids": [0, 1, 2 + i]}) for i in range(16)]
-    return Load("16 requests with one prefix of 1,024 tokens, 4 at a time, 16 out", ".jsonl", lines, 16, 16, 4, 2048)
+    name = "16 requests with one prefix of 1,024 tokens, 4 at a time, 16 out"
+    return Load("prefix", name, ".jsonl", lines, 16, 16, 4, 2048)
 
 
 def free_port() -> int:

@@ -22,6 +22,22 @@ class Start:
     peak_bytes: int
 
 
+@dataclass
+class Series:
+    """Starts of one program in turn with those of others, and the bytes of the weights that they map."""
+    starts: list[Start]
+    weight_bytes: int
+
+    def first_text_ms(self) -> list[float]:
+        return sorted(1e3 * s.first_text_s for s in self.starts)
+
+    def peak_bytes(self) -> int:
+        return max(s.peak_bytes for s in self.starts)
+
+    def needed_bytes(self) -> int:
+        return self.weight_bytes + checkpoint.KV_BYTES_PER_BLOCK
+
+
 def start(command: list[str]) -> Start:
     read_end, write_end = os.pipe()
     begin = time.perf_counter()
@@ -39,13 +55,28 @@ def start(command: list[str]) -> Start:
     return Start(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
-def report(name: str, starts: list[Start], weight_bytes: int) -> None:
-    first = sorted(1e3 * s.first_text_s for s in starts)
-    peak = max(s.peak_bytes for s in starts)
-    needed = weight_bytes + checkpoint.KV_BYTES_PER_BLOCK
+def measure(programs: list[str], folder: pathlib.Path, tokenizer: pathlib.Path, quantization: str,
+            rounds: int) -> dict[str, Series]:
+    """By program, in turns; the first start, which packs the weights, is left out."""
+    model, packs = folder / "model", folder / f"pack-{quantization}"
+    checkpoint.make(model, tokenizer)
+    arguments = ["run", str(model), "-p", "Once", "--max-tokens", "1", "--quantization", quantization,
+                 "--pack-cache", str(packs)]
+    if not list(packs.glob("*.pack")):
+        print(f"first start: {start([programs[0], *arguments]).processor_s:.1f} s of processor time", flush=True)
+    starts: dict[str, list[Start]] = {program: [] for program in programs}
+    for _ in range(rounds):
+        for program in programs:
+            starts[program].append(start([program, *arguments]))
+    weight_bytes = sum(file.stat().st_size for file in packs.glob("*.pack"))
+    return {program: Series(found, weight_bytes) for program, found in starts.items()}
+
+
+def report(name: str, series: Series) -> None:
+    first, peak, needed = series.first_text_ms(), series.peak_bytes(), series.needed_bytes()
     print(f"{name}: exec to first text {first[0]:.0f} / {statistics.median(first):.0f} / {first[-1]:.0f} ms"
           f" (least, median, most of {len(first)}), processor time"
-          f" {1e3 * statistics.median(s.processor_s for s in starts):.0f} ms until it ends,"
+          f" {1e3 * statistics.median(s.processor_s for s in series.starts):.0f} ms until it ends,"
           f" peak {peak / 1e6:.0f} MB = {peak / needed:.3f} of weights and KV ({needed / 1e6:.0f} MB)")
 
 
@@ -57,20 +88,10 @@ def main() -> None:
     parser.add_argument("--quantization", default="q4_0")
     parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args()
-    model, packs = options.folder / "model", options.folder / f"pack-{options.quantization}"
-    checkpoint.make(model, options.tokenizer)
-    programs = options.orrery or ["build/orrery"]
-    arguments = ["run", str(model), "-p", "Once", "--max-tokens", "1", "--quantization", options.quantization,
-                 "--pack-cache", str(packs)]
-    if not list(packs.glob("*.pack")):
-        print(f"first start: {start([programs[0], *arguments]).processor_s:.1f} s of processor time", flush=True)
-    starts: dict[str, list[Start]] = {program: [] for program in programs}
-    for _ in range(options.rounds):
-        for program in programs:
-            starts[program].append(start([program, *arguments]))
-    weight_bytes = sum(file.stat().st_size for file in packs.glob("*.pack"))
-    for program in programs:
-        report(program, starts[program], weight_bytes)
+    found = measure(options.orrery or ["build/orrery"], options.folder, options.tokenizer, options.quantization,
+                    options.rounds)
+    for program, series in found.items():
+        report(program, series)
 
 
 if __name__ == "__main__":
