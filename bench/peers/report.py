@@ -90,7 +90,7 @@ def served_table(entries: list[dict]) -> str:
     lines = ["| load | measure | ours | llama-server | times as good: median (range) | asked |",
              "|---|---|---|---|---|---|"]
     for entry in entries:
-        asked = targets.SERVED.get(entry["kind"], {})
+        asked = targets.SERVED.get(entry.get("kind"), {})
         for key, (name, more_is_better) in SERVED.items():
             ours = [pair["ours"][key] for pair in entry["pairs"]]
             theirs = [pair["theirs"][key] for pair in entry["pairs"]]
