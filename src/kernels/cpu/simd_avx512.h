@@ -42,7 +42,6 @@ constexpr int kTileItems = 12;    // of attention: 12 chains cover two FMAs a cy
 constexpr int kScoreChains = 16;  // sums at once, where few items take several blocks
 #endif
 constexpr int kTileVectors = 2;
-constexpr bool kOneRowInRegisters = true;
 
 ORRERY_INLINE F16 zero() { return {_mm512_setzero_ps()}; }
 ORRERY_INLINE F16 broadcast(float x) { return {_mm512_set1_ps(x)}; }
@@ -57,6 +56,7 @@ ORRERY_INLINE void store_n(float* p, F16 a, int64_t n) {
 }
 
 ORRERY_INLINE F16 fma(F16 a, F16 b, F16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+ORRERY_INLINE F16 fma_of_one(const float* x, F16 w, F16 c) { return fma(broadcast(*x), w, c); }
 ORRERY_INLINE F16 mul(F16 a, F16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
 ORRERY_INLINE F16 add(F16 a, F16 b) { return {_mm512_add_ps(a.v, b.v)}; }
 ORRERY_INLINE F16 sub(F16 a, F16 b) { return {_mm512_sub_ps(a.v, b.v)}; }

@@ -22,8 +22,7 @@ struct I16 {
 constexpr int kTileRows = 2;
 constexpr int kTileVectors = 1;
 constexpr int kTileItems = 2;
-constexpr int kScoreChains = 2;             // sums at once, where few items take several blocks
-constexpr bool kOneRowInRegisters = false;  // there are none
+constexpr int kScoreChains = 2;  // sums at once, where few items take several blocks
 
 // Calls, not inlined: sixteen lanes unrolled at every use would take the compiler minutes, and a
 // call costs little beside sixteen calls of fmaf.
@@ -53,6 +52,10 @@ ORRERY_LANES void store(float* p, const F16& a) { store_n(p, a, 16); }
 
 ORRERY_LANES F16 fma(const F16& a, const F16& b, const F16& c) {
   return each<F16>([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
+}
+// *x · w + c
+ORRERY_LANES F16 fma_of_one(const float* x, const F16& w, const F16& c) {
+  return fma(broadcast(*x), w, c);
 }
 ORRERY_LANES F16 mul(const F16& a, const F16& b) {
   return each<F16>([&](int i) { return a.v[i] * b.v[i]; });
