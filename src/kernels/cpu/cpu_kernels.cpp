@@ -201,7 +201,11 @@ class CpuKernels : public Kernels {
   }
 
   RoundedForm rounded_form(int64_t rows, const PackedLayout& layout) const {
-    if (table_.rows_for_tiles > 0 && rows >= table_.rows_for_tiles) return RoundedForm::kTiles;
+    if (table_.rows_for_tiles > 0 && rows >= table_.rows_for_tiles) {
+      const bool one_part =
+          activations_ == Activations::kByte && layout.sub_block == kActivationBlock;
+      return one_part ? RoundedForm::kByteTiles : RoundedForm::kTiles;
+    }
     const bool bytes = activations_ == Activations::kByte && table_.bytes != nullptr &&
                        layout.bits <= table_.bytes->most_bits;
     return bytes ? RoundedForm::kBytes : RoundedForm::kRows;
@@ -215,7 +219,7 @@ class CpuKernels : public Kernels {
     const PackedLayout layout = kernels::packed_layout(dtype);
     const int64_t rows = x.rows(), k = x.cols();
     const RoundedForm form = rounded_form(rows, layout);
-    const bool in_tiles = form == RoundedForm::kTiles;
+    const bool in_tiles = form == RoundedForm::kTiles || form == RoundedForm::kByteTiles;
     const int64_t whole_rows =
         in_tiles ? (rows + kRowsOfTile - 1) / kRowsOfTile * kRowsOfTile : rows;
     const auto n = static_cast<size_t>(whole_rows * k);
