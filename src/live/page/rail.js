@@ -69,8 +69,8 @@ export class Rail {
     const long = FILLER.repeat(40).slice(0, Math.floor(room * 2.4));
     return [
       { prompt: HEROES.slice(0, 3).map((h) => `Once upon a time a ${h} lived near the forest.`), max_tokens: 96, temperature: 0.7, top_p: 0.95, ignore_eos: true },
-      { prompt: HEROES.slice(3).map((h) => `Once upon a time a ${h} lived near the forest.`), max_tokens: 96, temperature: 0.7, top_p: 0.95, ignore_eos: true, wait: 25 },
-      { prompt: long, max_tokens: 24, temperature: 0.7, wait: 70 },
+      { prompt: HEROES.slice(3).map((h) => `Once upon a time a ${h} lived near the forest.`), max_tokens: 96, temperature: 0.7, top_p: 0.95, ignore_eos: true, wait: 9 },
+      { prompt: long, max_tokens: 24, temperature: 0.7, wait: 25 },
     ];
   }
 
