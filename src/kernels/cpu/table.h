@@ -26,8 +26,8 @@ namespace orrery::kernels::cpu {
 #define ORRERY_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-// Inputs that a matmul treats at once: one super-block of the K formats. 256 · 16 outputs of fp32
-// are 16 KiB, half of the first-level cache.
+// Inputs that a matmul with a block format treats at once: one super-block of the K formats. 256 ·
+// 32 outputs in 16 bits are 16 KiB, half of the first-level cache.
 constexpr int64_t kMatmulChunk = 256;
 constexpr int64_t kMatmulSlabFloats = kMatmulChunk * 36;
 // Rows of a matmul task: their chunk of x (1 KiB a row) stays in a second-level cache of 256 KiB
@@ -68,6 +68,7 @@ struct MatmulTask {
   DType dtype;
   const float* bias;  // [n] or null
   float* out;         // [T][n]
+  // At most kMatmulRows rows by kMatmulPanels panels, whose sums have room in `scratch`.
   int64_t row_begin, row_end, panel_begin, panel_end;
   float* scratch;  // kMatmulScratchFloats, aligned to 64 bytes
 };
