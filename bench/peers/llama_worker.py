@@ -58,6 +58,7 @@ class Context:
         if not self.raw:
             raise RuntimeError("llama.cpp could not make a context")
         self.memory = llama_cpp.llama_get_memory(self.raw)
+        self.filled = 0  # tokens of each sequence that `fill` put there
 
     def run(self, batch: Batch) -> float:
         start = time.perf_counter()
@@ -71,6 +72,7 @@ class Context:
         for sequence in range(self.sequences):
             llama_cpp.llama_memory_seq_rm(self.memory, sequence, begin, -1)
         batches = prompt_batches(self.sequences, begin, end)
+        self.filled = end
         return sum(self.run(batch) for batch in batches)
 
     def decode(self, begin: int, tokens: int) -> list[float]:
@@ -92,22 +94,29 @@ class Worker:
         self.contexts: dict[tuple, Context] = {}
 
     def context(self, flash: bool, kind: str, sequences: int, length: int) -> Context:
-        """Made when it is first asked for; one of the kind "deep" is filled as deep as will be asked for."""
+        """Made when it is first asked for."""
         key = (flash, kind)
         if key not in self.contexts:
-            context = Context(self.model, self.threads, flash, sequences, length)
-            if kind == "deep":
-                context.fill(0, self.depth)
-            self.contexts[key] = context
+            self.contexts[key] = Context(self.model, self.threads, flash, sequences, length)
         return self.contexts[key]
 
+    def deep_context(self, flash: bool, length: int) -> Context:
+        """One that is filled as deep as will be asked for; that of a prompt of that length is."""
+        prompt = self.contexts.get((flash, "prompt"))
+        if prompt and prompt.filled == self.depth:
+            return prompt
+        context = self.context(flash, "deep", 1, length)
+        if context.filled < self.depth:
+            context.fill(0, self.depth)
+        return context
+
     def decode(self, flash: bool, depth: int, tokens: int, rounds: int) -> float:
-        kind = "deep" if depth > 0 else "shallow"
-        context = self.context(flash, kind, 1, depth + tokens)
+        context = (self.deep_context(flash, depth + tokens) if depth > 0
+                   else self.context(flash, "shallow", 1, tokens))
         return 1 / statistics.median(s for _ in range(rounds) for s in context.decode(depth, tokens))
 
     def prefill(self, flash: bool, tokens: int, rounds: int) -> float:
-        context = self.context(flash, "prompt", 1, tokens)
+        context = self.context(flash, "prompt", 1, tokens + CELLS)  # where a decode may follow
         return tokens / statistics.median(context.fill(0, tokens) for _ in range(rounds))
 
     def batch(self, flash: bool, sequences: int, prompt: int, tokens: int, rounds: int) -> float:
