@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <system_error>
 
@@ -12,10 +13,14 @@ namespace {
 
 constexpr auto kSpin = std::chrono::microseconds(20);
 
-int usable_cpus() {
+// Their numbers; empty where the system does not say.
+std::vector<int> usable_cpus() {
+  std::vector<int> cpus;
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  return cpus;
 }
 
 inline void relax() {
@@ -39,12 +44,17 @@ bool spin_until(const Done& done) {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int num_threads) {
-  if (num_threads <= 0) num_threads = usable_cpus();
+ThreadPool::ThreadPool(int num_threads, bool bind) {
+  const std::vector<int> cpus = usable_cpus();
+  if (bind) cpus_ = cpus;
+  if (num_threads <= 0)
+    num_threads = static_cast<int>(cpus.empty() ? std::max(1u, std::thread::hardware_concurrency())
+                                                : cpus.size());
   num_threads = std::min(num_threads, static_cast<int>(kInside));
   workers_.reserve(static_cast<size_t>(num_threads - 1));
   try {
-    for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this] { work(); });
+    for (int i = 1; i < num_threads; ++i)
+      workers_.emplace_back([this, i] { work(static_cast<size_t>(i)); });
   } catch (const std::system_error& error) {
     spdlog::warn("expected {} threads, the system granted {}: {}", num_threads, workers_.size() + 1,
                  error.what());
@@ -110,7 +120,20 @@ bool ThreadPool::enter(uint64_t& seen) {
   return false;
 }
 
-void ThreadPool::work() {
+void ThreadPool::bind_caller() { bind_to(0); }
+
+void ThreadPool::bind_to(size_t index) const {
+  if (cpus_.empty()) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpus_[index % cpus_.size()], &set);
+  if (sched_setaffinity(0, sizeof(set), &set) != 0)
+    spdlog::warn("a thread could not be bound to CPU {}: {}", cpus_[index % cpus_.size()],
+                 std::generic_category().message(errno));
+}
+
+void ThreadPool::work(size_t index) {
+  bind_to(index);
   uint64_t seen = 0;
   for (;;) {
     const auto called = [&] { return stop_ || enter(seen); };

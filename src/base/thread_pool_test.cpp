@@ -1,6 +1,7 @@
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <chrono>
@@ -43,6 +44,45 @@ TEST(ThreadPool, SleepingWorkersComeBack) {
     std::atomic<int64_t> sum{0};
     pool.parallel_for(1000, 10, [&](int64_t begin, int64_t end) { sum += end - begin; });
     ASSERT_EQ(sum, 1000);
+  }
+}
+
+// CPUs that the calling thread may use.
+std::vector<int> my_cpus() {
+  cpu_set_t set;
+  EXPECT_EQ(sched_getaffinity(0, sizeof(set), &set), 0);
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  return cpus;
+}
+
+TEST(ThreadPool, BindsEachThreadToACpuOfItsOwnWhereItIsAskedTo) {
+  const std::vector<int> all = my_cpus();
+  if (all.size() < 2) GTEST_SKIP() << "one CPU";
+  for (const bool bind : {true, false}) {
+    std::thread([&] {  // whose CPUs end with it
+      ThreadPool pool(2, bind);
+      EXPECT_EQ(my_cpus(), all) << "the caller is asked first";
+      pool.bind_caller();
+      const auto caller = std::this_thread::get_id();
+      std::atomic<bool> worker_came{false};
+      std::vector<int> of_caller, of_worker;
+      while (!worker_came) {  // one that is late is not waited for
+        pool.parallel_for(2, 1, [&](int64_t, int64_t) {
+          if (std::this_thread::get_id() == caller) {
+            of_caller = my_cpus();
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+          } else {
+            of_worker = my_cpus();
+            worker_came = true;
+          }
+        });
+      }
+      EXPECT_EQ(of_caller, bind ? std::vector<int>{all[0]} : all);
+      EXPECT_EQ(of_worker, bind ? std::vector<int>{all[1]} : all);
+    })
+        .join();
   }
 }
 

@@ -133,6 +133,7 @@ Status bench(Options& options) {
   ASSIGN_OR_RETURN(const auto llm, load_llm(options.engine));
   ASSIGN_OR_RETURN(const auto limits,
                    kernels::cpu::measure_limits(*table, static_cast<int>(options.engine.threads)));
+  llm->kernels().bind_caller();  // now, or the limits' threads would share its CPU
   ASSIGN_OR_RETURN(const std::vector<Rates> rates, measure(options, *llm));
   if (options.json) {
     fmt::print("{}\n", dump_json(to_json(options, *llm, limits, rates)));

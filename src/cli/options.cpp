@@ -109,6 +109,8 @@ std::vector<Flag> EngineOptions::flags() {
        set_text(llm.generation_config)},
       {"--threads", 0, "N", "threads of the kernels (default: one per CPU)",
        set_int(threads, 0, 4096)},
+      {"--bind-threads", 0, "", "each to a CPU of its own: where other processes are busy",
+       set_switch(bind_threads)},
       {"--cpu-isa", 0, "NAME", "kernels for amx, avx512vnni, avx512, avxvnni, avx2 or scalar",
        set_text(cpu_isa)},
       activation_bits_flag(activation_bits),
@@ -169,7 +171,8 @@ weights::PackCacheOptions EngineOptions::pack_cache_options() const {
 Result<std::unique_ptr<llm::Llm>> load_llm(const EngineOptions& options) {
   ASSIGN_OR_RETURN(auto kernels, kernels::cpu::make_cpu_kernels(
                                      options.cpu_isa, static_cast<int>(options.threads),
-                                     {.activations = activations_of(options.activation_bits)}));
+                                     {.activations = activations_of(options.activation_bits),
+                                      .bind_threads = options.bind_threads}));
   llm::LlmOptions llm = options.llm;
   llm.pack_cache = options.pack_cache_options();
   return llm::Llm::load(llm, std::move(kernels), progress_bar("packing weights"));

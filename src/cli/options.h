@@ -15,6 +15,7 @@ namespace orrery::cli {
 struct EngineOptions {
   llm::LlmOptions llm;
   int64_t threads = 0;  // 0: one per CPU
+  bool bind_threads = false;
   std::string cpu_isa;  // empty: the best
   int64_t activation_bits = 16;
   std::string pack_cache;  // folder; empty: the user's own

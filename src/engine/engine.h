@@ -93,6 +93,9 @@ class Engine {
   // Runs one step, and emits the tokens that came of it. False if no request is unfinished.
   bool step();
 
+  // Kernels::bind_caller, for the thread that is to drive it.
+  void bind_thread() { context_.kernels().bind_caller(); }
+
   // Whose candidates and filters go into the trace: a sequence's number, 0 for nobody's,
   // kEverySequence. Any thread.
   void set_focus(uint32_t sequence) { focus_.store(sequence, std::memory_order_relaxed); }

@@ -83,6 +83,7 @@ void EngineThread::set_techniques(const Techniques& techniques, std::chrono::mil
 }
 
 void EngineThread::run() {
+  engine_->bind_thread();
   std::unique_lock lock(mutex_);
   for (;;) {
     if (take_in(lock)) {

@@ -180,6 +180,9 @@ class Kernels {
   // being worth the waking of a thread; returns when all are done. body must neither throw nor call
   // this object.
   virtual int num_threads() const { return 1; }
+  // Where its threads are bound to processors, binds the calling one, which is to make the calls
+  // that follow (ThreadPool::bind_caller).
+  virtual void bind_caller() {}
   virtual void run_on_threads(int64_t n, const std::function<void(int64_t, int64_t)>& body) {
     body(0, n);
   }

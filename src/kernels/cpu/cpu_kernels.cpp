@@ -36,7 +36,7 @@ class CpuKernels : public Kernels {
   CpuKernels(const CpuTable& table, int num_threads, const CpuOptions& options)
       : table_(table),
         activations_(options.activations),
-        pool_(num_threads),
+        pool_(num_threads, options.bind_threads),
         attention_(*table.lanes, pool_, options.attention) {}
 
   std::string_view name() const override { return table_.name; }
@@ -144,6 +144,7 @@ class CpuKernels : public Kernels {
   }
 
   int num_threads() const override { return pool_.num_threads(); }
+  void bind_caller() override { pool_.bind_caller(); }
 
   void run_on_threads(int64_t n, const std::function<void(int64_t, int64_t)>& body) override {
     pool_.parallel_for(n, 1, body);

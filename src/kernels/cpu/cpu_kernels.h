@@ -21,6 +21,7 @@ struct CpuOptions {
   // kMaterialised is there to be measured: the same packed weights, and attention within rounding
   // of the definition instead of bit for bit.
   AttentionMethod attention = AttentionMethod::kFlash;
+  bool bind_threads = false;  // each to a CPU (ThreadPool)
 };
 Result<std::unique_ptr<Kernels>> make_cpu_kernels(std::string_view isa, int num_threads,
                                                   const CpuOptions& options = {});
