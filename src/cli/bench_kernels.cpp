@@ -34,9 +34,9 @@ struct Options {
 
 struct KernelCase {
   std::string name, shape;
-  double bytes = 0;  // read from memory
-  double flops = 0;  // multiplications and additions
-  bool integers = false;
+  double bytes = 0;             // read from memory
+  double flops = 0;             // multiplications and additions
+  DType weights = DType::kF32;  // of a matmul
   std::function<void()> call;
 };
 
@@ -61,10 +61,16 @@ std::vector<float> numbers(int64_t n) {
 
 Tensor view(std::vector<float>& data, Shape shape) { return {DType::kF32, shape, data.data()}; }
 
-// What a CPU multiplies 16-bit activations with 8-bit codes at: two 8-bit dot products each, or the
-// 16-bit multiply-adds that are twice the fp32 ones.
-double integer_limit(const MachineLimits& limits) {
-  return limits.int8_ops_per_s > 0 ? limits.int8_ops_per_s / 2 : 2 * limits.fp32_flops_per_s;
+// What a CPU multiplies weights of a format at: of block formats, 8-bit codes by activations of two
+// bytes or one with 8-bit dot products, or with the 16-bit multiply-adds that are twice the fp32
+// ones; bf16 by bf16 or, as other plain formats, by fp32 (kernels/activations.h).
+double multiply_limit(const MachineLimits& limits, DType weights, int64_t activation_bits) {
+  const bool byte = activation_bits == 8;
+  if (is_quantised(weights))
+    return limits.int8_ops_per_s > 0 ? limits.int8_ops_per_s / (byte ? 1 : 2)
+                                     : 2 * limits.fp32_flops_per_s;
+  const bool dots = weights == DType::kBF16 && byte && limits.bf16_flops_per_s > 0;
+  return dots ? limits.bf16_flops_per_s : limits.fp32_flops_per_s;
 }
 
 // Matrices of one format, gate or up projections of Llama-3.2-1B, many times the cache together.
@@ -97,7 +103,7 @@ class MatmulCases {
       list.push_back(
           {fmt::format("matmul {}", name(dtype_)), fmt::format("{}x{} by {}x{}", rows, kK, kK, kN),
            static_cast<double>(matrices_[0].data.size()), 2.0 * static_cast<double>(rows * kN * kK),
-           is_quantised(dtype_), [this, rows] { run(rows); }});
+           dtype_, [this, rows] { run(rows); }});
     }
     return list;
   }
@@ -149,7 +155,7 @@ class AttentionCases {
             fmt::format("{} x {} heads of {} over {}", queries, kHeads, kHeadDim, context),
             2.0 * context / KvCache::kBlockSize * static_cast<double>(cache_.block_bytes()),
             4.0 * positions * static_cast<double>(kHeads * kHeadDim),
-            false,
+            DType::kF32,
             [this, context, queries] { run(context, queries); }};
   }
 
@@ -243,7 +249,7 @@ class KernelBench {
         const double taken = time_call(one.call, options_.seconds);
         const double reading = one.bytes / limits.read_bytes_per_s;
         const double multiplying =
-            one.flops / (one.integers ? integer_limit(limits) : limits.fp32_flops_per_s);
+            one.flops / multiply_limit(limits, one.weights, options_.activation_bits);
         seconds[i].push_back(taken);
         fractions[i].push_back(std::max(reading, multiplying) / taken);
         found[i] = {one.name, one.shape, 0, 0, reading > multiplying};
@@ -322,7 +328,8 @@ int bench_kernels_command(Args args) {
       {"--seconds", 0, "S", "time of a case in a round (default 0.05)",
        set_double(options.seconds, 0, 3600)},
       {"--threads", 0, "N", "threads (default: one per CPU)", set_int(options.threads, 0, 1024)},
-      {"--cpu-isa", 0, "NAME", "kernels for amx, avx512vnni, avx512, avxvnni, avx2 or scalar",
+      {"--cpu-isa", 0, "NAME",
+       "kernels for amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2 or scalar",
        set_text(options.cpu_isa)},
       activation_bits_flag(options.activation_bits),
       {"--json", 0, "", "one JSON object", set_switch(options.json)},

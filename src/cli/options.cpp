@@ -36,7 +36,7 @@ Flag activation_bits_flag(int64_t& target) {
   return {"--activation-bits",
           0,
           "N",
-          "of what meets weights in blocks: 16, or 8, faster and coarser",
+          "of what meets weights in blocks: 16, or 8, faster and coarser; then bf16 for bf16",
           set_int(target, 8, 16),
           {"8", "16"}};
 }
@@ -111,7 +111,8 @@ std::vector<Flag> EngineOptions::flags() {
        set_int(threads, 0, 4096)},
       {"--bind-threads", 0, "", "each to a CPU of its own: where other processes are busy",
        set_switch(bind_threads)},
-      {"--cpu-isa", 0, "NAME", "kernels for amx, avx512vnni, avx512, avxvnni, avx2 or scalar",
+      {"--cpu-isa", 0, "NAME",
+       "kernels for amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2 or scalar",
        set_text(cpu_isa)},
       activation_bits_flag(activation_bits),
       {"--pack-cache", 0, "FOLDER",

@@ -10,6 +10,11 @@
 //
 // Activations of 8 bits (kByte, on request) are the same with 127 for 32639: an error of 0.4 %, for
 // half of the multiplications where bytes are multiplied as they are.
+//
+// Plain weights meet fp32 activations. With kByte those in bf16 meet activations rounded to bf16,
+// which has 8 bits too, and whatever is smaller than the smallest normal number counts as zero:
+// weights, activations and sums (round_bf16.h). So processors with dot products of bf16 can take
+// them; sums run over k in order as ever.
 #pragma once
 
 #include <cstdint>

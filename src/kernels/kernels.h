@@ -118,10 +118,11 @@ class Kernels {
   // out[t, n] = Σ_k x[t, k] · w[n, k]  (+ bias[n], added last; empty for none).
   // x [T, K], out [T, N]
   //
-  // Plain formats: sum = fma(x[k], w[k], sum). Block formats: x is rounded to integers q of 16 or
-  // 8 bits with a scale per row and 32 inputs (activations.h); for each sub-block b in order sum =
-  // fma(float(Σ c · q), w_scale[b] · x_scale[b], sum) with the weight's integers c, and in formats
-  // with a minimum then sum = fma(−w_minimum[b], x_scale[b] · float(Σ q), sum).
+  // Plain formats: sum = fma(x[k], w[k], sum), where x may be rounded to bf16 (activations.h).
+  // Block formats: x is rounded to integers q of 16 or 8 bits with a scale per row and 32 inputs
+  // (activations.h); for each sub-block b in order sum = fma(float(Σ c · q), w_scale[b] ·
+  // x_scale[b], sum) with the weight's integers c, and in formats with a minimum then sum =
+  // fma(−w_minimum[b], x_scale[b] · float(Σ q), sum).
   void matmul(const Tensor& x, const PackedMatrix& w, std::span<const float> bias, Tensor out) {
     const Projection one{w, bias, out};
     project(x, {&one, 1});

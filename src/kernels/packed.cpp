@@ -157,7 +157,7 @@ void pack_block(DType dtype, const PackedLayout& layout, const std::byte* block,
 template <size_t kBytes>
 int64_t plain_place(int64_t k, int output) {
   constexpr int64_t kGroup = packed_layout(kBytes == 4 ? DType::kF32 : DType::kBF16).group;
-  return (k / kGroup * kPanelWidth + output) * kGroup + k % kGroup;
+  return (k / kGroup * kPanelWidth + output) * kGroup + kGroup - 1 - k % kGroup;
 }
 
 // The outputs of a panel of a plain format, elements being as wide as Bits. By blocks of inputs, so

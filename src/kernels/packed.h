@@ -6,7 +6,7 @@
 // back:
 //
 //   f32         [k][32] floats
-//   f16, bf16   [k / 2][32][2]                                   (k odd: a zero is added)
+//   f16, bf16   [k / 2][32][2], the second of the two first      (k odd: a zero is added)
 //   q8_0        per 32 k:   d[32] fp16, Q8
 //   q4_0        per 32 k:   d[32] fp16, Q4
 //   q4_1        per 32 k:   d[32], m[32] fp16, Q4
@@ -27,6 +27,9 @@
 //   Q4   [g][64]: half 0 in the low nibble, half 1 in the high
 //   Q2   [g / 4][h][64]: group g in bits 2·(g % 4) and the next
 //   Q1   [g / 4][64]: bit 2·(g % 4) + h
+// Of two numbers in 4 bytes the first lies in the high half, because vdpbf16ps adds the product of
+// the high halves before that of the low ones: with it, too, sums run over k in order.
+//
 // 8-bit scales instead of packed 6-bit ones cost q4_k 2.8 %, q5_k 2.3 % and q3_k 3.6 % more bytes,
 // and save the unpacking.
 #pragma once
@@ -47,7 +50,7 @@ inline constexpr int64_t kPanelWidth = 32;  // outputs
 // Kernels::packed_layout() of all tables that use this layout. The number goes up with every change
 // of a packed byte, also of how numbers are quantised on loading (packed_test.cpp holds a sum of
 // them).
-inline constexpr std::string_view kPanelLayout = "panels 1";
+inline constexpr std::string_view kPanelLayout = "panels 2";
 
 // Bytes of one panel over `k` inputs.
 int64_t panel_bytes(DType dtype, int64_t k);

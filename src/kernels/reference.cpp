@@ -12,6 +12,7 @@
 #include "kernels/kernels.h"
 #include "kernels/kv_int8.h"
 #include "kernels/packed.h"
+#include "kernels/round_bf16.h"
 #include "tensor/float16.h"
 #include "tensor/float8.h"
 
@@ -165,6 +166,14 @@ float dot(std::span<const float> x, std::span<const float> w) {
   return sum;
 }
 
+// Of bf16 weights with Activations::kByte (activations.h).
+float dot_bf16(std::span<const float> x, std::span<const float> w) {
+  float sum = 0;
+  for (size_t k = 0; k < w.size(); ++k)
+    sum = flushed(std::fma(rounded_to_bf16(x[k]), flushed(w[k]), sum));
+  return sum;
+}
+
 // A row of activations as a matmul with a block format reads it.
 struct RoundedRow {
   std::vector<int> q;
@@ -227,6 +236,7 @@ class ReferenceKernels : public Kernels {
     CHECK(x.cols() == w.k && out.cols() == w.n && out.rows() == x.rows());
     CHECK(bias.empty() || std::ssize(bias) == w.n);
     const bool blocks = is_quantised(w.dtype);
+    const bool coarse = w.dtype == DType::kBF16 && activations_ == Activations::kByte;
     std::vector<RoundedRow> rounded;
     for (int64_t t = 0; t < x.rows() && blocks; ++t) rounded.emplace_back(row(x, t), activations_);
     std::vector<float> weights(static_cast<size_t>(w.k));
@@ -237,8 +247,9 @@ class ReferenceKernels : public Kernels {
       else
         unpack_row(w, n, weights);
       for (int64_t t = 0; t < x.rows(); ++t) {
-        const float sum =
-            blocks ? rounded[static_cast<size_t>(t)].dot(codes, w.dtype) : dot(row(x, t), weights);
+        const float sum = blocks   ? rounded[static_cast<size_t>(t)].dot(codes, w.dtype)
+                          : coarse ? dot_bf16(row(x, t), weights)
+                                   : dot(row(x, t), weights);
         row(out, t)[static_cast<size_t>(n)] =
             bias.empty() ? sum : sum + bias[static_cast<size_t>(n)];
       }

@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "kernels/activations.h"
 #include "kernels/cpu/isa.h"
+#include "kernels/cpu/matmul.h"
 #include "kernels/cpu/paged_attention.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/kv_int8.h"
@@ -20,16 +21,8 @@ namespace orrery::kernels::cpu {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-static_assert(kMatmulRows % kRowsOfTile == 0 && kMatmulRows % 12 == 0);  // and other tables' tiles
 
 float* row(const Tensor& x, int64_t index) { return x.f32().data() + index * x.cols(); }
-
-// Time of the work on one thread, roughly: for deciding whether to wake others.
-double matmul_ns(int64_t rows, int64_t n, int64_t k) {
-  const double flops =
-      2.0 * static_cast<double>(rows) * static_cast<double>(n) * static_cast<double>(k);
-  return flops / (rows == 1 ? 10 : 40);
-}
 
 class CpuKernels : public Kernels {
  public:
@@ -37,6 +30,7 @@ class CpuKernels : public Kernels {
       : table_(table),
         activations_(options.activations),
         pool_(num_threads, options.bind_threads),
+        matmul_(table, pool_, options.activations),
         attention_(*table.lanes, pool_, options.attention) {}
 
   std::string_view name() const override { return table_.name; }
@@ -64,14 +58,8 @@ class CpuKernels : public Kernels {
              });
   }
 
-  // Matrices of the same format want the same of their input.
   void project(const Tensor& x, std::span<const Projection> projections) override {
-    while (!projections.empty()) {
-      size_t n = 1;
-      while (n < projections.size() && projections[n].w.dtype == projections[0].w.dtype) ++n;
-      multiply(x, projections.first(n));
-      projections = projections.subspan(n);
-    }
+    matmul_.run(x, projections);
   }
 
   void rms_norm(const Tensor& x, std::span<const float> weight, float eps, Tensor out) override {
@@ -156,132 +144,6 @@ class CpuKernels : public Kernels {
     parallel(pool_, x.rows(), ns_an_element * static_cast<double>(x.cols()), body);
   }
 
-  // One matrix of several that are multiplied together; tasks are numbered through all of them.
-  struct Part {
-    MatmulTask whole;
-    int64_t panels_of_task, tasks_of_rows, tasks_end;
-  };
-
-  void multiply(const Tensor& x, std::span<const Projection> projections) {
-    const int64_t rows = x.rows(), row_blocks = (rows + kMatmulRows - 1) / kMatmulRows;
-    if (rows == 0) return;
-    const DType dtype = projections[0].w.dtype;
-    const float* in = is_quantised(dtype) ? nullptr : interleave_rows(x);
-    const RoundedRows rounded = is_quantised(dtype) ? round_rows(x, dtype) : RoundedRows{};
-    parts_.clear();
-    int64_t tasks = 0;
-    double ns = 0;
-    for (const auto& [w, bias, out] : projections) {
-      CHECK(x.cols() == w.k && out.cols() == w.n && out.rows() == rows);
-      CHECK(bias.empty() || std::ssize(bias) == w.n);
-      const int64_t panels = num_panels(w.n);
-      const int64_t block =
-          rows == 1 ? 1
-                    : std::clamp<int64_t>(panels * row_blocks / (4 * pool_.num_threads()), 1,
-                                          kMatmulPanels);
-      const int64_t panel_blocks = (panels + block - 1) / block;
-      tasks += row_blocks * panel_blocks;
-      ns += matmul_ns(rows, w.n, w.k);
-      parts_.push_back(
-          {{in, rounded, w.data.data(), panel_bytes(dtype, w.k), w.n, w.k, dtype,
-            bias.empty() ? nullptr : bias.data(), out.f32().data(), 0, rows, 0, panels, nullptr},
-           block,
-           panel_blocks,
-           tasks});
-    }
-    parallel(pool_, tasks, ns / static_cast<double>(tasks), [&](int64_t begin, int64_t end) {
-      auto part = parts_.cbegin();
-      for (int64_t i = begin; i < end; ++i) {
-        while (i >= part->tasks_end) ++part;
-        const int64_t first = part == parts_.cbegin() ? 0 : std::prev(part)->tasks_end;
-        const int64_t task = i - first;
-        run_matmul(part->whole, task / part->tasks_of_rows * kMatmulRows,
-                   task % part->tasks_of_rows * part->panels_of_task, part->panels_of_task);
-      }
-    });
-  }
-
-  RoundedForm rounded_form(int64_t rows, const PackedLayout& layout) const {
-    if (table_.rows_for_tiles > 0 && rows >= table_.rows_for_tiles) {
-      const bool one_part =
-          activations_ == Activations::kByte && layout.sub_block == kActivationBlock;
-      return one_part ? RoundedForm::kByteTiles : RoundedForm::kTiles;
-    }
-    const bool bytes = activations_ == Activations::kByte && table_.bytes != nullptr &&
-                       layout.bits <= table_.bytes->most_bits;
-    return bytes ? RoundedForm::kBytes : RoundedForm::kRows;
-  }
-  const BlockMatmul& blocks(RoundedForm form) const {
-    return form == RoundedForm::kBytes ? *table_.bytes : table_.blocks;
-  }
-
-  // Into memory that is kept for the next call.
-  RoundedRows round_rows(const Tensor& x, DType dtype) {
-    const PackedLayout layout = kernels::packed_layout(dtype);
-    const int64_t rows = x.rows(), k = x.cols();
-    const RoundedForm form = rounded_form(rows, layout);
-    const bool in_tiles = form == RoundedForm::kTiles || form == RoundedForm::kByteTiles;
-    const int64_t whole_rows =
-        in_tiles ? (rows + kRowsOfTile - 1) / kRowsOfTile * kRowsOfTile : rows;
-    const auto n = static_cast<size_t>(whole_rows * k);
-    // Of a cache line more than there are numbers, so that they can begin with a line.
-    if (rounded_.size() < (in_tiles ? 2 * n : n) + 32) rounded_.resize((in_tiles ? 2 * n : n) + 32);
-    if (rounded_scales_.size() < n / kActivationBlock) {
-      rounded_scales_.resize(n / kActivationBlock);
-      rounded_starts_.resize(n / kActivationSum);
-      rounded_sums_.resize(n / kActivationSum);
-    }
-    void* q = rounded_.data();
-    size_t room = 2 * rounded_.size();
-    std::align(64, 1, q, room);
-    const RoundedRows out{q, rounded_scales_.data(), rounded_starts_.data(), rounded_sums_.data(),
-                          form};
-    for_rows(x, 0.2, [&](int64_t begin, int64_t end) {
-      blocks(form).round_rows(x.f32().data(), layout, largest_activation(activations_), rows, k,
-                              begin, end, out);
-    });
-    return out;
-  }
-
-  // As MatmulTask::x wants it. Into memory that is kept for the next call; one row is as it is.
-  const float* interleave_rows(const Tensor& x) {
-    const int64_t rows = x.rows(), k = x.cols(), tile = table_.lanes->tile_rows;
-    if (rows == 1) return x.f32().data();
-    const auto n = static_cast<size_t>(rows * k);
-    if (interleaved_.size() < n) interleaved_.resize(n);
-    parallel(pool_, (rows + tile - 1) / tile, 0.5 * static_cast<double>(tile * k),
-             [&](int64_t begin, int64_t end) {
-               for (int64_t first = begin * tile; first < std::min(end * tile, rows); first += tile)
-                 interleave_tile(row(x, first), std::min(tile, rows - first), k,
-                                 interleaved_.data() + first * k);
-             });
-    return interleaved_.data();
-  }
-
-  // By sixteen inputs, a line of each row.
-  static void interleave_tile(const float* x, int64_t rows, int64_t k, float* out) {
-    for (int64_t begin = 0; begin < k; begin += 16) {
-      const int64_t end = std::min(begin + 16, k);
-      for (int64_t m = 0; m < rows; ++m)
-        for (int64_t i = begin; i < end; ++i) out[i * rows + m] = x[m * k + i];
-    }
-  }
-
-  void run_matmul(const MatmulTask& whole, int64_t first_row, int64_t first_panel,
-                  int64_t panels) const {
-    alignas(64) thread_local float scratch[kMatmulScratchFloats];
-    MatmulTask task = whole;
-    task.row_begin = first_row;
-    task.row_end = std::min(first_row + kMatmulRows, whole.row_end);
-    task.panel_begin = first_panel;
-    task.panel_end = std::min(first_panel + panels, whole.panel_end);
-    task.scratch = scratch;
-    if (is_quantised(task.dtype))
-      blocks(task.rounded.form).matmul(task);
-    else
-      table_.lanes->plain_matmul(task);
-  }
-
   // Of one token and head: d numbers, each `stride` elements after the one before.
   struct Place {
     std::byte* numbers;
@@ -329,12 +191,8 @@ class CpuKernels : public Kernels {
   const CpuTable& table_;
   Activations activations_;
   mutable ThreadPool pool_;
+  Matmul matmul_;
   PagedAttention attention_;
-  std::vector<Part> parts_;
-  std::vector<float> interleaved_;  // MatmulTask::x
-  std::vector<int16_t> rounded_;    // RoundedRows
-  std::vector<float> rounded_scales_, rounded_sums_;
-  std::vector<int32_t> rounded_starts_;
 };
 
 }  // namespace

@@ -163,6 +163,7 @@ TEST_P(Invariance, LogitsAreBitwiseTheSameWholeInChunksAndTokenByToken) {
   for (const Formats& formats : {Formats{DType::kBF16, DType::kBF16},
                                  {DType::kQ4_0, DType::kF32},
                                  {DType::kQ4_0, DType::kF32, Activations::kByte},
+                                 {DType::kBF16, DType::kF32, Activations::kByte},
                                  {DType::kBF16, DType::kI8},
                                  {DType::kBF16, DType::kF8E4M3}}) {
     const auto whole = logits_in_chunks(table, 1, formats, {kTokens}, false);

@@ -45,12 +45,12 @@ Features ask_cpu() {
   found.avx512vnni = found.avx512 && (c & kAvx512Vnni) != 0;
   constexpr uint64_t kTiles = 0x60000;                       // their shapes and their data
   constexpr uint32_t kAmx = 1U << 22 | 1U << 24 | 1U << 25;  // BF16, TILE, INT8
-  found.amx =
-      found.avx512vnni && (saved & kTiles) == kTiles && (d & kAmx) == kAmx && may_use_tiles();
+  const bool amx = (saved & kTiles) == kTiles && (d & kAmx) == kAmx;
   if (a < 1 || __get_cpuid_count(7, 1, &a, &b, &c, &d) == 0) return found;
   constexpr uint32_t kAvxVnni = 1U << 4, kAvx512Bf16 = 1U << 5;
   found.avxvnni = found.avx2 && (a & kAvxVnni) != 0;
-  found.avx512bf16 = found.avx512 && (a & kAvx512Bf16) != 0;
+  found.avx512bf16 = found.avx512vnni && (a & kAvx512Bf16) != 0;
+  found.amx = found.avx512bf16 && amx && may_use_tiles();
   return found;
 }
 
@@ -67,14 +67,25 @@ std::string names() {
   return list;
 }
 
+// What has tiles, or 8-bit dot products, with those of bf16 besides.
+CpuTable with_pairs(CpuTable table, const char* name) {
+  table.name = name;
+  table.pairs = &kAvx512Bf16Pairs;
+  return table;
+}
+
 }  // namespace
 
 std::span<const Isa> isas() {
-  static const std::array<Isa, 6> all = [] {
-    return std::array<Isa, 6>{
-        {{"amx", &kAmxTable,
-          "AVX-512 F, BW, DQ, VL and VNNI, AMX-TILE, AMX-BF16 and AMX-INT8, and the system's leave",
+  static const CpuTable amx = with_pairs(kAmxTable, "amx");
+  static const CpuTable avx512bf16 = with_pairs(kAvx512VnniTable, "avx512bf16");
+  static const std::array<Isa, 7> all = [] {
+    return std::array<Isa, 7>{
+        {{"amx", &amx,
+          "AVX-512 F, BW, DQ, VL, VNNI and BF16, AMX-TILE, AMX-BF16 and AMX-INT8, and the system's "
+          "leave",
           features().amx},
+         {"avx512bf16", &avx512bf16, "AVX-512 F, BW, DQ, VL, VNNI and BF16", features().avx512bf16},
          {"avx512vnni", &kAvx512VnniTable, "AVX-512 F, BW, DQ, VL and VNNI", features().avx512vnni},
          {"avx512", &kAvx512Table, "AVX-512 F, BW, DQ and VL", features().avx512},
          {"avxvnni", &kAvxVnniTable, "AVX2, FMA, F16C and AVX-VNNI", features().avxvnni},
@@ -109,7 +120,8 @@ Result<const CpuTable*> choose_table(std::string_view name) {
                        names());
   }
   return invalid_argument(
-      "{} is '{}'; expected amx, avx512vnni, avx512, avxvnni, avx2 or scalar, of which this CPU "
+      "{} is '{}'; expected amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2 or scalar, of which "
+      "this CPU "
       "can run: {}",
       origin, name, names());
 }

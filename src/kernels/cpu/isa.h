@@ -11,7 +11,8 @@
 namespace orrery::kernels::cpu {
 
 struct Isa {
-  std::string_view name;  // "amx", "avx512vnni", "avx512", "avxvnni", "avx2", "scalar"
+  std::string_view
+      name;  // "amx", "avx512bf16", "avx512vnni", "avx512", "avxvnni", "avx2", "scalar"
   const CpuTable* table;
   std::string_view needs;  // CPU features, for messages
   bool usable;             // the CPU has them and the operating system saves their registers

@@ -62,6 +62,8 @@ struct MatmulTask {
   // For plain formats: in tiles of LaneKernels::tile_rows rows r (the last has what is left), [T
   // / r][k][r], for the reason given above.
   const float* x;
+  // The same as PairMatmul wants it, [T / r][k / 2][r]: bf16, the first of two in the high half.
+  const uint32_t* pairs;
   RoundedRows rounded;      // the same, for block formats
   const std::byte* panels;  // of the whole matrix
   int64_t panel_bytes, n, k;
@@ -105,6 +107,17 @@ struct BlockMatmul {
   int most_bits;  // of a code
 };
 
+// A matmul of bf16 weights with inputs rounded to bf16 (activations.h), two in one instruction; k
+// is even.
+struct PairMatmul {
+  int64_t tile_rows;  // MatmulTask::pairs
+  void (*matmul)(const MatmulTask& task);
+  // A tile of `rows` rows of x [rows][k].
+  void (*round_tile)(const float* x, int64_t rows, int64_t k, uint32_t* out);
+  // Whether the processor's instruction adds and rounds as the definition does.
+  bool (*adds_in_order)();
+};
+
 // What works on fp32 lanes alone, shared by tables that differ in how they multiply integers.
 struct LaneKernels {
   int fp32_flops_per_burn;  // of one iteration of burn
@@ -140,6 +153,7 @@ struct CpuTable {
   int64_t rows_for_tiles;  // RoundedForm::kTiles from so many rows on; 0: never
   BlockMatmul blocks;
   const BlockMatmul* bytes;  // RoundedForm::kBytes; null where that would be no faster
+  const PairMatmul* pairs = nullptr;
 };
 
 // Dot products that a processor may have, to be measured: independent chains in registers.
@@ -155,6 +169,8 @@ extern const DotProducts kBf16TileProducts;
 extern const BlockMatmul kAvx2Bytes;
 extern const BlockMatmul kAvxVnniBytes;
 extern const BlockMatmul kAvx512VnniBytes;
+
+extern const PairMatmul kAvx512Bf16Pairs;
 
 extern const LaneKernels kScalarLanes;
 extern const LaneKernels kAvx2Lanes;

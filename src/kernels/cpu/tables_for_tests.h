@@ -16,6 +16,13 @@ namespace orrery::kernels::cpu {
 const CpuTable* emulated_avx512_table();
 const CpuTable* emulated_avx512vnni_table();
 const CpuTable* emulated_amx_table();
+const PairMatmul* emulated_pairs();
+
+inline CpuTable emulated_with_pairs(CpuTable table, const char* name) {
+  table.name = name;
+  table.pairs = emulated_pairs();
+  return table;
+}
 
 inline std::vector<const CpuTable*> tables_to_test() {
   std::vector<const CpuTable*> tables;
@@ -24,9 +31,13 @@ inline std::vector<const CpuTable*> tables_to_test() {
     if (isa.usable) tables.push_back(isa.table);
     avx2 |= isa.usable && isa.name == "avx2";
   }
+  if (!avx2 || emulated_pairs() == nullptr) return tables;
+  static const CpuTable bf16 =
+      emulated_with_pairs(*emulated_avx512vnni_table(), "avx512bf16 emulated");
+  static const CpuTable amx = emulated_with_pairs(*emulated_amx_table(), "amx emulated");
   for (const CpuTable* emulated :
-       {emulated_avx512_table(), emulated_avx512vnni_table(), emulated_amx_table()})
-    if (avx2 && emulated != nullptr) tables.push_back(emulated);
+       {emulated_avx512_table(), emulated_avx512vnni_table(), &bf16, &amx})
+    tables.push_back(emulated);
   return tables;
 }
 

@@ -9,6 +9,7 @@
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/cpu/tables_for_tests.h"
 #include "kernels/weights_for_tests.h"
+#include "tensor/float16.h"
 
 namespace orrery::kernels::cpu {
 namespace {
@@ -36,7 +37,8 @@ class Matmuls : public Tables {
   // The first `rows` rows of x, for each number of rows, against the reference's of all.
   void expect_reference(DType dtype, MatmulShape shape, std::span<const int64_t> row_counts) {
     expect_reference(dtype, shape, row_counts, Activations::kTwoBytes);
-    if (is_quantised(dtype)) expect_reference(dtype, shape, row_counts, Activations::kByte);
+    if (is_quantised(dtype) || dtype == DType::kBF16)
+      expect_reference(dtype, shape, row_counts, Activations::kByte);
   }
   void expect_reference(DType dtype, MatmulShape shape, std::span<const int64_t> row_counts,
                         Activations activations) {
@@ -149,6 +151,31 @@ TEST_P(Matmuls, GiveTheBitsOfTheReferenceForTheLargestSums) {
       }
     }
   }
+}
+
+// bf16 by bf16 where numbers are smaller than the smallest normal one: weights, activations, sums.
+TEST_P(Matmuls, TakeSubnormalNumbersForZerosWhereActivationsAreBf16) {
+  const int64_t rows = 15, n = 40, k = 96;
+  TestRandom random(14);
+  std::vector<float> x = random.floats(rows * k), numbers = random.floats(n * k);
+  for (size_t i = 0; i < x.size(); ++i)  // a row: 2^20, 2^5, … 2^-115
+    x[i] = std::ldexp(x[i], 20 - 15 * static_cast<int>(i / k % 10));
+  std::vector<uint16_t> w;
+  for (size_t i = 0; i < numbers.size(); ++i)  // an output: 1, 2^-14, … 2^-140
+    w.push_back(f32_to_bf16(std::ldexp(numbers[i], -14 * static_cast<int>(i / k % 11))));
+  const auto source = [&](int64_t row) { return reinterpret_cast<const std::byte*>(&w[row * k]); };
+  const auto packed = reference_->pack({DType::kBF16, n, k, source});
+  ASSERT_TRUE(packed.ok());
+  std::vector<float> expected(rows * n), got(rows * n), exact(rows * n);
+  const auto run = [&](Kernels& kernels, std::vector<float>& out) {
+    kernels.matmul(view(x, {rows, k}), *packed, {}, view(out, {rows, n}));
+  };
+  run(*make_reference_kernels(Activations::kByte), expected);
+  run(*kernels(2, Activations::kByte), got);
+  EXPECT_TRUE(same_bits(got, expected));
+  run(*reference_, exact);
+  run(*kernels(1), got);
+  EXPECT_TRUE(same_bits(got, exact)) << "other matmuls of this thread keep them";
 }
 
 TEST_P(Tables, PackAsTheReferenceDoesOnSeveralThreads) {
