@@ -329,7 +329,7 @@ int bench_kernels_command(Args args) {
        set_double(options.seconds, 0, 3600)},
       {"--threads", 0, "N", "threads (default: one per CPU)", set_int(options.threads, 0, 1024)},
       {"--cpu-isa", 0, "NAME",
-       "kernels for amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2 or scalar",
+       "kernels: amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2, scalar",
        set_text(options.cpu_isa)},
       activation_bits_flag(options.activation_bits),
       {"--json", 0, "", "one JSON object", set_switch(options.json)},

@@ -36,7 +36,7 @@ Flag activation_bits_flag(int64_t& target) {
   return {"--activation-bits",
           0,
           "N",
-          "of what meets weights in blocks: 16, or 8, faster and coarser; then bf16 for bf16",
+          "of what meets block formats: 16, or 8, coarser; bf16 for bf16",
           set_int(target, 8, 16),
           {"8", "16"}};
 }
@@ -112,8 +112,7 @@ std::vector<Flag> EngineOptions::flags() {
       {"--bind-threads", 0, "", "each to a CPU of its own: where other processes are busy",
        set_switch(bind_threads)},
       {"--cpu-isa", 0, "NAME",
-       "kernels for amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2 or scalar",
-       set_text(cpu_isa)},
+       "kernels: amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2, scalar", set_text(cpu_isa)},
       activation_bits_flag(activation_bits),
       {"--pack-cache", 0, "FOLDER",
        "keeps repacked weights (default: large ones in ~/.cache/orrery)", set_text(pack_cache)},
