@@ -57,18 +57,20 @@ def start(command: list[str]) -> Start:
 
 def measure(programs: list[str], folder: pathlib.Path, tokenizer: pathlib.Path, quantization: str,
             rounds: int) -> dict[str, Series]:
-    """By program, in turns; the first start, which packs the weights, is left out."""
+    """By program, in turns; the first start of each, which packs the weights in its layout, is left out."""
     model, packs = folder / "model", folder / f"pack-{quantization}"
     checkpoint.make(model, tokenizer)
     arguments = ["run", str(model), "-p", "Once", "--max-tokens", "1", "--quantization", quantization,
                  "--pack-cache", str(packs)]
-    if not list(packs.glob("*.pack")):
-        print(f"first start: {start([programs[0], *arguments]).processor_s:.1f} s of processor time", flush=True)
+    for pack in packs.glob("*.pack"):
+        pack.unlink()  # of an earlier run, maybe in a layout that none of these has
+    for program in programs:
+        print(f"first start: {start([program, *arguments]).processor_s:.1f} s of processor time", flush=True)
     starts: dict[str, list[Start]] = {program: [] for program in programs}
     for _ in range(rounds):
         for program in programs:
             starts[program].append(start([program, *arguments]))
-    weight_bytes = sum(file.stat().st_size for file in packs.glob("*.pack"))
+    weight_bytes = max(file.stat().st_size for file in packs.glob("*.pack"))  # one for each layout
     return {program: Series(found, weight_bytes) for program, found in starts.items()}
 
 

@@ -24,7 +24,7 @@ class ThreadPool {
   // `num_threads` counts the caller; 1 means no workers. 0 means one per CPU that this process may
   // use. Fewer, with a warning, if the system grants no more.
   // `bind`: each worker stays on a CPU of its own among those that the process may use. That is
-  // worth 1.1 to 1.5 times the speed beside a busy process, which the system else moves them out of
+  // worth 1.1 to 1.2 times the speed beside a busy process, which the system else moves them out of
   // the way of, and nothing on an idle machine (doc/performance.md); two such processes would get
   // into each other's way.
   explicit ThreadPool(int num_threads = 0, bool bind = false);
