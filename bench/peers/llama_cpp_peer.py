@@ -25,16 +25,22 @@ class Choosing:
         raise NotImplementedError
 
     def choose(self) -> None:
-        """Not where a run takes minutes: with flash attention, which keeps no scores, and not warmed up."""
-        if not self.work.choose:
-            self.flash = dict.fromkeys(self.work.measures, True)
+        if not self.work.warm:
             return
         for measure in self.work.measures:
             with_flash = self.run(measure, True, 1)
             self.flash[measure] = measure not in WITH_ATTENTION or with_flash >= self.run(measure, False, 1)
 
     def measure(self) -> dict[str, float]:
+        if not self.work.warm:
+            return self.better()
         return {measure: self.run(measure, self.flash[measure], self.shape.rounds) for measure in self.work.measures}
+
+    def better(self) -> dict[str, float]:
+        """Of one cold run with flash attention and one without."""
+        on, off = ({measure: self.run(measure, flash, 1) for measure in self.work.measures} for flash in (True, False))
+        self.flash = {measure: on[measure] >= off[measure] for measure in self.work.measures}
+        return {measure: max(on[measure], off[measure]) for measure in self.work.measures}
 
     def close(self) -> None:
         pass
@@ -118,7 +124,7 @@ class ProgramModel(Choosing):
         sizes = {"decode": ["-p", 0, "-n", self.shape.decode_tokens],
                  "deep": ["-p", 0, "-n", self.shape.decode_tokens, "-d", self.work.depth],
                  "prefill": ["-p", self.work.prompt, "-n", 0]}[measure]
-        cold = [] if self.work.choose else ["--no-warmup"]
+        cold = [] if self.work.warm else ["--no-warmup"]
         return json.loads(self.programs.call("llama-bench", *common, *sizes, *cold, "-r", rounds,
                                              "-o", "json"))[0]["avg_ts"]
 

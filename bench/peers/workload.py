@@ -9,7 +9,7 @@ class Workload:
     prompt: int  # tokens of the prefill
     depth: int  # context of the decode that is not at the beginning
     measures: tuple[str, ...]  # in the order of the table
-    choose: bool = True  # try the peer with and without flash attention first
+    warm: bool = True  # the peer's runs, by those that choose flash attention or none
 
     def name(self, measure: str) -> str:
         return {"decode": "decode", "deep": f"decode at depth {self.depth:,}", "prefill": f"prefill {self.prompt:,}",
@@ -18,4 +18,4 @@ class Workload:
 
 SPEED = Workload(512, 2048, ("decode", "deep", "prefill", "batch"))
 # Half of its prefill of the 1B shape is attention.
-LONG = Workload(8192, 8192, ("prefill", "deep"), choose=False)
+LONG = Workload(8192, 8192, ("prefill", "deep"), warm=False)
