@@ -1,13 +1,10 @@
 #include "kernels/cpu/cpu_kernels.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
-#include <vector>
 
 #include "base/check.h"
 #include "base/thread_pool.h"
-#include "kernels/activations.h"
 #include "kernels/cpu/isa.h"
 #include "kernels/cpu/matmul.h"
 #include "kernels/cpu/paged_attention.h"

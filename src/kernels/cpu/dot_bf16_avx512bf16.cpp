@@ -1,5 +1,5 @@
-// How many bf16 dot products the processor does in a second (limits.h). No kernel uses them: they
-// round otherwise than the fp32 multiply-adds that a matmul is defined by.
+// How many bf16 dot products the processor does in a second (limits.h), of which
+// ops/matmul_pairs.inc makes a matmul.
 #include "kernels/cpu/simd_avx512.h"
 #include "kernels/cpu/table.h"
 

@@ -121,8 +121,7 @@ Result<const CpuTable*> choose_table(std::string_view name) {
   }
   return invalid_argument(
       "{} is '{}'; expected amx, avx512bf16, avx512vnni, avx512, avxvnni, avx2 or scalar, of which "
-      "this CPU "
-      "can run: {}",
+      "this CPU can run: {}",
       origin, name, names());
 }
 
