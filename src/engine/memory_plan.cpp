@@ -51,15 +51,15 @@ void add_weights(const weights::Checkpoint& checkpoint, const model::ModelConfig
   plan.weight_bytes = saturated(sum);
 }
 
-// The tensors of a decoder's forward pass (model/decoder.h) that live at once: those of one layer,
-// and the logits of the rows that sample. A quarter more for what the chunks of the scratch memory
-// leave unused, and the first chunk.
+// The tensors of a decoder's forward pass (model/decoder.h) that live at once: the residual stream
+// and what is to be added to it, those of one layer, and the logits of the rows that sample. A
+// quarter more for what the chunks of the scratch memory leave unused, and the first chunk.
 CheckedSize activation_bytes(const model::ModelConfig& c, int64_t tokens, int64_t logits_rows) {
   const CheckedSize hidden = size_of(c.hidden_size), ffn = size_of(c.intermediate_size);
   const CheckedSize d = size_of(c.head_dim);
   const CheckedSize heads = (size_of(c.n_heads) + size_of(c.n_kv_heads) * 2) * d;
-  const CheckedSize layer = hidden * 4 + heads * 2 + size_of(c.n_heads) * d + ffn * 2;
-  const CheckedSize floats = size_of(tokens) * (hidden + d + layer) +
+  const CheckedSize layer = hidden + heads * 2 + size_of(c.n_heads) * d + ffn * 2;
+  const CheckedSize floats = size_of(tokens) * (hidden * 2 + d + layer) +
                              size_of(logits_rows) * (hidden * 2 + size_of(c.vocab_size));
   constexpr uint64_t kFirstChunk = uint64_t{8} << 20;
   return floats * 5 + kFirstChunk;

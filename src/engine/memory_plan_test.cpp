@@ -33,7 +33,7 @@ class NoKernels : public kernels::Kernels {
     return kernels::allocate_panels(rows);
   }
   void embed(std::span<const int32_t>, const kernels::PackedMatrix&, Tensor) override {}
-  void project(const Tensor&, std::span<const kernels::Projection>) override {}
+  void project(const kernels::Input&, std::span<const kernels::Projection>) override {}
   void rms_norm(const Tensor&, std::span<const float>, float, Tensor) override {}
   void add(Tensor, const Tensor&) override {}
   void silu_mul(Tensor, const Tensor&) override {}

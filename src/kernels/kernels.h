@@ -23,6 +23,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <variant>
 
 #include "base/status.h"
 #include "kernels/activations.h"
@@ -49,6 +50,28 @@ struct WeightRows {
   int64_t n, k;
   std::function<const std::byte*(int64_t)> row;
 };
+
+// rms_norm(x + y) · weight: x += y is done too, as the residual stream wants it. y may have no
+// data: then it is that of x alone.
+struct Normed {
+  Tensor x, y;  // [T, K]
+  std::span<const float> weight;
+  float eps;
+};
+
+// silu(gate) · up.
+struct SwiGlu {
+  Tensor gate, up;  // [T, K]
+};
+
+// What project() multiplies: rows as they are, or made one after the other just before they are
+// rounded and multiplied, so that they need not lie in memory all together.
+using Input = std::variant<Tensor, Normed, SwiGlu>;
+inline const Tensor& rows_of(const Input& input) {
+  if (const auto* normed = std::get_if<Normed>(&input)) return normed->x;
+  if (const auto* gated = std::get_if<SwiGlu>(&input)) return gated->gate;
+  return std::get<Tensor>(input);
+}
 
 // A matrix that an input is multiplied with, its bias (empty for none), and where the product goes.
 struct Projection {
@@ -129,8 +152,9 @@ class Kernels {
   }
 
   // The same for several matrices with one input: queries, keys and values, say. What is done to
-  // the input before it is multiplied is done once, and threads are woken once.
-  virtual void project(const Tensor& x, std::span<const Projection> projections) = 0;
+  // the input before it is multiplied is done once, and threads are woken once. Normed and SwiGlu
+  // have the bits of add, rms_norm and silu_mul.
+  virtual void project(const Input& input, std::span<const Projection> projections) = 0;
 
   // out = x / sqrt(mean(x²) + eps) · weight over the last dimension. out may be x.
   // (arXiv:1910.07467)
@@ -151,6 +175,15 @@ class Kernels {
   // cache's dtype (float16.h, float8.h; kI8: kv_int8.h).
   virtual void store_kv(const Tensor& k, const Tensor& v, std::span<const int64_t> slot_mapping,
                         KvCache& cache) = 0;
+
+  // Rotates queries and keys and stores keys and values: rope, rope and store_kv, which a device
+  // may do in one pass. What it leaves in k is not said.
+  virtual void rope_and_store_kv(Tensor q, Tensor k, const Tensor& v, const Tensor& cos_sin,
+                                 std::span<const int64_t> slot_mapping, KvCache& cache) {
+    rope(q, cos_sin);
+    rope(k, cos_sin);
+    store_kv(k, v, slot_mapping, cache);
+  }
 
   // out[t, h] = Σ_j softmax_j(scale · q[t, h] · k[j]) v[j] over the context positions j ≤ p, where
   // p is the row's own position, and j > p − window if window > 0. Query head h reads kv head h /

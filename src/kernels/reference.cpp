@@ -227,7 +227,19 @@ class ReferenceKernels : public Kernels {
       unpack_row(table, token_ids[t], row(out, static_cast<int64_t>(t)));
   }
 
-  void project(const Tensor& x, std::span<const Projection> projections) override {
+  void project(const Input& input, std::span<const Projection> projections) override {
+    const Tensor& rows = rows_of(input);
+    std::vector<float> made(static_cast<size_t>(rows.shape.elements()));
+    Tensor x{DType::kF32, rows.shape, made.data()};
+    if (const auto* normed = std::get_if<Normed>(&input)) {
+      if (normed->y.data != nullptr) add(normed->x, normed->y);
+      rms_norm(normed->x, normed->weight, normed->eps, x);
+    } else if (const auto* gated = std::get_if<SwiGlu>(&input)) {
+      std::ranges::copy(gated->gate.f32(), made.begin());
+      silu_mul(x, gated->up);
+    } else {
+      x = rows;
+    }
     for (const auto& [w, bias, out] : projections) multiply(x, w, bias, out);
   }
 

@@ -31,13 +31,11 @@ size_t Arena::bytes() const {
   return sum;
 }
 
-Tensor Context::paged_attention(const Tensor& q, const Tensor& k, const Tensor& v, Batch& batch,
-                                int64_t layer, int64_t window) {
+Tensor Context::paged_attention(const Tensor& q, const Batch& batch, int64_t layer,
+                                int64_t window) {
   const int64_t head_dim = q.cols();
-  kernels::KvCache& cache = batch.kv[static_cast<size_t>(layer)];
-  kernels_.store_kv(k, v, batch.slot_mapping, cache);
   Tensor out = allocate(q.shape);
-  kernels_.paged_attention(q, cache, batch.attention(),
+  kernels_.paged_attention(q, batch.kv[static_cast<size_t>(layer)], batch.attention(),
                            1.0F / std::sqrt(static_cast<float>(head_dim)), window, out);
   return out.reshaped({q.shape[0], q.shape[1] * head_dim});
 }

@@ -60,23 +60,20 @@ class Context {
 
   // The operations of kernels.h that need no weights; those with weights are members of their
   // layers (model/layers.h).
-  void add(Tensor x, const Tensor& y) { kernels_.add(x, y); }  // x += y
-  Tensor silu_mul(Tensor gate, const Tensor& up) {             // in place of gate
-    kernels_.silu_mul(gate, up);
-    return gate;
-  }
   Tensor rope_angles(const Rope& rope, std::span<const int32_t> positions) {
     Tensor cos_sin = allocate({static_cast<int64_t>(positions.size()), rope.dim()});
     rope.angles(positions, cos_sin);
     return cos_sin;
   }
-  void rope(Tensor q, Tensor k, const Tensor& cos_sin) {  // in place
-    kernels_.rope(q, cos_sin);
-    kernels_.rope(k, cos_sin);
+  // Rotates q and k in place and stores k and v in their slots of the layer's cache.
+  // q [T, H, d], k and v [T, K, d]
+  void rope_and_store_kv(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cos_sin,
+                         Batch& batch, int64_t layer) {
+    kernels_.rope_and_store_kv(q, k, v, cos_sin, batch.slot_mapping,
+                               batch.kv[static_cast<size_t>(layer)]);
   }
-  // Stores k and v in their slots, then attends. q [T, H, d], k and v [T, K, d] → [T, H·d]
-  Tensor paged_attention(const Tensor& q, const Tensor& k, const Tensor& v, Batch& batch,
-                         int64_t layer, int64_t window);
+  // Of queries [T, H, d] to what is stored → [T, H·d]
+  Tensor paged_attention(const Tensor& q, const Batch& batch, int64_t layer, int64_t window);
   Tensor gather_rows(const Tensor& x, std::span<const int32_t> rows) {
     Tensor out = allocate({static_cast<int64_t>(rows.size()), x.cols()});
     kernels_.gather_rows(x, rows, out);

@@ -23,9 +23,9 @@ struct Mlp {
         up_proj(w.at("up_proj"), c.intermediate_size, c.hidden_size),
         down_proj(w.at("down_proj"), c.hidden_size, c.intermediate_size) {}
 
-  Tensor operator()(Context& ctx, const Tensor& x) const {
+  void operator()(Context& ctx, const kernels::Input& x, const Tensor& y) const {
     const auto [gate, up] = project(ctx, x, gate_proj, up_proj);  // [T, F]
-    return down_proj(ctx, ctx.silu_mul(gate, up));                // [T, D]
+    down_proj.into(ctx, kernels::SwiGlu{gate, up}, y);            // [T, D]
   }
 };
 
@@ -49,11 +49,13 @@ struct DecoderLayer {
         post_attention_layernorm(w.at("post_attention_layernorm"), c.hidden_size, c.norm_eps),
         mlp(c, w.at("mlp")) {}
 
-  // x += attention(norm(x)); x += mlp(norm(x))
-  void operator()(Context& ctx, Tensor x, const AttentionInput& in) const {
+  // x += attention(norm(x)); x += mlp(norm(x)). What is added to x is added by the norm that reads
+  // the sum: of the attention in this layer, of the network (y) in the next one.
+  void operator()(Context& ctx, const Tensor& x, const Tensor& y, const AttentionInput& in) const {
     const auto scope = ctx.scope();
-    ctx.add(x, self_attn(ctx, input_layernorm(ctx, x), in));
-    ctx.add(x, mlp(ctx, post_attention_layernorm(ctx, x)));
+    const Tensor before = in.layer > 0 ? y : Tensor{};
+    const Tensor z = self_attn(ctx, input_layernorm.of_sum(x, before), in);
+    mlp(ctx, post_attention_layernorm.of_sum(x, z), y);
   }
 };
 
@@ -73,9 +75,11 @@ class Decoder final : public Model {
   Tensor forward(Context& ctx, Batch& b) const override {
     const Tensor cos_sin = ctx.rope_angles(rope_, b.positions);  // [T, d]
     const Tensor x = embed_tokens_(ctx, b.token_ids);            // [T, D]
+    const Tensor y = ctx.allocate(x.shape);                      // to be added to x
     for (size_t i = 0; i < layers_.size(); ++i)
-      layers_[i](ctx, x, {cos_sin, b, static_cast<int64_t>(i)});
-    return lm_head_(ctx, norm_(ctx, ctx.gather_rows(x, b.logits_rows)));  // [rows, V]
+      layers_[i](ctx, x, y, {cos_sin, b, static_cast<int64_t>(i)});
+    return lm_head_(ctx, norm_.of_sum(ctx.gather_rows(x, b.logits_rows),  // [rows, V]
+                                      ctx.gather_rows(y, b.logits_rows)));
   }
 
  private:

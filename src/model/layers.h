@@ -23,14 +23,21 @@ class Linear {
   Linear(const weights::Weights& w, int64_t out, int64_t in, Bias bias = Bias::kIfPresent)
       : weight_(w.matrix("weight", out, in)),
         bias_(bias == Bias::kRequired ? w.vector("bias", out) : w.optional_vector("bias", out)) {}
-  Tensor operator()(Context& ctx, const Tensor& x) const { return project(ctx, x, *this)[0]; }
+  Tensor operator()(Context& ctx, const kernels::Input& x) const {
+    return project(ctx, x, *this)[0];
+  }
+  void into(Context& ctx, const kernels::Input& x, const Tensor& y) const {
+    const kernels::Projection one{*weight_, bias_, y};
+    ctx.kernels().project(x, {&one, 1});
+  }
 
   // y_i = x·W_iᵀ (+ b_i) of several layers with one input.
   template <typename... Layers>
-  friend std::array<Tensor, sizeof...(Layers)> project(Context& ctx, const Tensor& x,
+  friend std::array<Tensor, sizeof...(Layers)> project(Context& ctx, const kernels::Input& x,
                                                        const Layers&... layers) {
+    const int64_t rows = kernels::rows_of(x).rows();
     const kernels::Projection projections[] = {
-        {*layers.weight_, layers.bias_, ctx.allocate({x.rows(), layers.weight_->n})}...};
+        {*layers.weight_, layers.bias_, ctx.allocate({rows, layers.weight_->n})}...};
     ctx.kernels().project(x, projections);
     std::array<Tensor, sizeof...(Layers)> out;
     for (size_t i = 0; i < out.size(); ++i) out[i] = projections[i].out;
@@ -67,6 +74,8 @@ class RmsNorm {
     ctx.kernels().rms_norm(x, weight_, eps_, y);
     return y;
   }
+  // The same of x += y (of x alone if y has no data), computed by the projection that reads it.
+  kernels::Normed of_sum(const Tensor& x, const Tensor& y) const { return {x, y, weight_, eps_}; }
 
  private:
   std::vector<float> weight_;

@@ -21,13 +21,13 @@ struct Attention {
         v_proj(w.at("v_proj"), n_kv_heads * head_dim, c.hidden_size, Bias::kRequired),
         o_proj(w.at("o_proj"), c.hidden_size, n_heads * head_dim) {}
 
-  Tensor operator()(Context& ctx, const Tensor& x, const AttentionInput& in) const {
+  Tensor operator()(Context& ctx, const kernels::Input& x, const AttentionInput& in) const {
     auto [q, k, v] = project(ctx, x, q_proj, k_proj, v_proj);
     q = q.heads(n_heads, head_dim);     // [T, H, d]
     k = k.heads(n_kv_heads, head_dim);  // [T, K, d]
     v = v.heads(n_kv_heads, head_dim);  // [T, K, d]
-    ctx.rope(q, k, in.cos_sin);
-    return o_proj(ctx, ctx.paged_attention(q, k, v, in.batch, in.layer, window));  // [T, D]
+    ctx.rope_and_store_kv(q, k, v, in.cos_sin, in.batch, in.layer);
+    return o_proj(ctx, ctx.paged_attention(q, in.batch, in.layer, window));  // [T, D]
   }
 };
 

@@ -23,13 +23,13 @@ struct Attention {
         q_norm(w.at("q_norm"), head_dim, c.norm_eps),
         k_norm(w.at("k_norm"), head_dim, c.norm_eps) {}
 
-  Tensor operator()(Context& ctx, const Tensor& x, const AttentionInput& in) const {
+  Tensor operator()(Context& ctx, const kernels::Input& x, const AttentionInput& in) const {
     auto [q, k, v] = project(ctx, x, q_proj, k_proj, v_proj);
     q = q_norm(ctx, q.heads(n_heads, head_dim));     // [T, H, d]
     k = k_norm(ctx, k.heads(n_kv_heads, head_dim));  // [T, K, d]
     v = v.heads(n_kv_heads, head_dim);               // [T, K, d]
-    ctx.rope(q, k, in.cos_sin);
-    return o_proj(ctx, ctx.paged_attention(q, k, v, in.batch, in.layer, window));  // [T, D]
+    ctx.rope_and_store_kv(q, k, v, in.cos_sin, in.batch, in.layer);
+    return o_proj(ctx, ctx.paged_attention(q, in.batch, in.layer, window));  // [T, D]
   }
 };
 

@@ -55,8 +55,8 @@ class CpuKernels : public Kernels {
              });
   }
 
-  void project(const Tensor& x, std::span<const Projection> projections) override {
-    matmul_.run(x, projections);
+  void project(const Input& input, std::span<const Projection> projections) override {
+    matmul_.run(input, projections);
   }
 
   void rms_norm(const Tensor& x, std::span<const float> weight, float eps, Tensor out) override {
@@ -77,33 +77,38 @@ class CpuKernels : public Kernels {
   void silu_mul(Tensor gate, const Tensor& up) override {
     CHECK(gate.shape == up.shape);
     for_rows(gate, 1, [&](int64_t begin, int64_t end) {
-      table_.lanes->silu_mul(row(gate, begin), row(up, begin), (end - begin) * gate.cols());
+      table_.lanes->silu_mul(row(gate, begin), row(up, begin), (end - begin) * gate.cols(),
+                             row(gate, begin));
     });
   }
 
   void rope(Tensor x, const Tensor& cos_sin) override {
-    CHECK(x.shape.rank() == 3 && cos_sin.rows() == x.shape[0]);
-    CHECK(cos_sin.cols() % 2 == 0 && cos_sin.cols() <= x.cols());
-    const int64_t heads = x.shape[1], d = x.cols();
-    parallel(pool_, x.shape[0], 0.5 * static_cast<double>(heads * d),
-             [&](int64_t begin, int64_t end) {
-               table_.lanes->rope(row(x, begin * heads), row(cos_sin, begin), end - begin, heads, d,
-                                  cos_sin.cols() / 2);
-             });
+    check_angles(x, cos_sin);
+    parallel(pool_, x.shape[0], rope_ns(x),
+             [&](int64_t begin, int64_t end) { rotate(x, cos_sin, begin, end); });
   }
 
   void store_kv(const Tensor& k, const Tensor& v, std::span<const int64_t> slot_mapping,
                 KvCache& cache) override {
-    CHECK(k.shape == v.shape &&
-          k.shape == Shape({std::ssize(slot_mapping), cache.n_kv_heads, cache.head_dim}));
-    CHECK(is_kv_dtype(cache.dtype));
-    for (const int64_t slot : slot_mapping)
-      CHECK(slot >= 0 && slot / KvCache::kBlockSize < cache.num_blocks) << slot;
-    parallel(pool_, std::ssize(slot_mapping),
-             4.0 * static_cast<double>(cache.n_kv_heads * cache.head_dim),
+    check_slots(k, v, slot_mapping, cache);
+    parallel(pool_, std::ssize(slot_mapping), store_ns(cache), [&](int64_t begin, int64_t end) {
+      store_tokens(k, v, slot_mapping, cache, begin, end);
+    });
+  }
+
+  // A token's keys go from the first-level cache, where they were rotated, to their slot.
+  void rope_and_store_kv(Tensor q, Tensor k, const Tensor& v, const Tensor& cos_sin,
+                         std::span<const int64_t> slot_mapping, KvCache& cache) override {
+    check_angles(q, cos_sin);
+    check_angles(k, cos_sin);
+    check_slots(k, v, slot_mapping, cache);
+    parallel(pool_, q.shape[0], rope_ns(q) + rope_ns(k) + store_ns(cache),
              [&](int64_t begin, int64_t end) {
-               for (int64_t t = begin; t < end; ++t)
-                 store_token(k, v, t, slot_mapping[static_cast<size_t>(t)], cache);
+               rotate(q, cos_sin, begin, end);
+               for (int64_t t = begin; t < end; ++t) {
+                 rotate(k, cos_sin, t, t + 1);
+                 store_tokens(k, v, slot_mapping, cache, t, t + 1);
+               }
              });
   }
 
@@ -139,6 +144,36 @@ class CpuKernels : public Kernels {
   template <typename Body>
   void for_rows(const Tensor& x, double ns_an_element, const Body& body) {
     parallel(pool_, x.rows(), ns_an_element * static_cast<double>(x.cols()), body);
+  }
+
+  static void check_angles(const Tensor& x, const Tensor& cos_sin) {
+    CHECK(x.shape.rank() == 3 && cos_sin.rows() == x.shape[0]);
+    CHECK(cos_sin.cols() % 2 == 0 && cos_sin.cols() <= x.cols());
+  }
+  static double rope_ns(const Tensor& x) {
+    return 0.5 * static_cast<double>(x.shape[1] * x.cols());
+  }
+  void rotate(const Tensor& x, const Tensor& cos_sin, int64_t begin, int64_t end) const {
+    const int64_t heads = x.shape[1];
+    table_.lanes->rope(row(x, begin * heads), row(cos_sin, begin), end - begin, heads, x.cols(),
+                       cos_sin.cols() / 2);
+  }
+
+  static void check_slots(const Tensor& k, const Tensor& v, std::span<const int64_t> slot_mapping,
+                          const KvCache& cache) {
+    CHECK(k.shape == v.shape &&
+          k.shape == Shape({std::ssize(slot_mapping), cache.n_kv_heads, cache.head_dim}));
+    CHECK(is_kv_dtype(cache.dtype));
+    for (const int64_t slot : slot_mapping)
+      CHECK(slot >= 0 && slot / KvCache::kBlockSize < cache.num_blocks) << slot;
+  }
+  static double store_ns(const KvCache& cache) {
+    return 4.0 * static_cast<double>(cache.n_kv_heads * cache.head_dim);
+  }
+  static void store_tokens(const Tensor& k, const Tensor& v, std::span<const int64_t> slot_mapping,
+                           const KvCache& cache, int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t)
+      store_token(k, v, t, slot_mapping[static_cast<size_t>(t)], cache);
   }
 
   // Of one token and head: d numbers, each `stride` elements after the one before.

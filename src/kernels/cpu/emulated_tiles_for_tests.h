@@ -10,17 +10,28 @@ namespace {
 constexpr int64_t kTileBytes = 1024;
 
 struct EmulatedTile {
-  uint8_t bytes[kTileBytes];
+  uint8_t bytes[kTileBytes];  // a row every 64
 };
 thread_local EmulatedTile emulated_tiles[8];
+thread_local bool emulated_byte_tiles;
 
-ORRERY_INLINE void begin_tiles() { __builtin_memset(emulated_tiles, 0, sizeof(emulated_tiles)); }
+ORRERY_INLINE void begin_tiles() {
+  __builtin_memset(emulated_tiles, 0, sizeof(emulated_tiles));
+  emulated_byte_tiles = false;
+}
+ORRERY_INLINE void begin_byte_tiles() {
+  begin_tiles();
+  emulated_byte_tiles = true;
+}
 // Whoever goes on with them finds NaNs.
 ORRERY_INLINE void end_tiles() { __builtin_memset(emulated_tiles, 0xFF, sizeof(emulated_tiles)); }
 
-template <int kTile>
+template <int kTile, int64_t kRowBytes = 64>
 ORRERY_INLINE void load_tile(const void* p) {
-  __builtin_memcpy(&emulated_tiles[kTile], p, kTileBytes);
+  const int rows = emulated_byte_tiles && kTile >= 6 ? 8 : 16;
+  for (int row = 0; row < rows; ++row)
+    __builtin_memcpy(emulated_tiles[kTile].bytes + row * 64,
+                     static_cast<const uint8_t*>(p) + row * kRowBytes, kRowBytes);
 }
 template <int kTile>
 ORRERY_INLINE void store_tile(void* p) {
@@ -51,6 +62,22 @@ void multiply_tiles() {
       float sum;
       __builtin_memcpy(&sum, at, sizeof(sum));
       sum += even + odd;
+      __builtin_memcpy(at, &sum, sizeof(sum));
+    }
+  }
+}
+
+template <int kSum, int kA, int kB>
+void multiply_byte_tiles() {
+  const EmulatedTile &a = emulated_tiles[kA], &b = emulated_tiles[kB];
+  for (int m = 0; m < 16; ++m) {
+    for (int n = 0; n < 16; ++n) {
+      uint8_t* at = emulated_tiles[kSum].bytes + m * 64 + n * 4;
+      int32_t sum;
+      __builtin_memcpy(&sum, at, sizeof(sum));
+      for (int k = 0; k < 32; ++k)
+        sum += static_cast<int8_t>(a.bytes[m * 64 + k]) *
+               static_cast<int8_t>(b.bytes[k / 4 * 64 + n * 4 + k % 4]);
       __builtin_memcpy(at, &sum, sizeof(sum));
     }
   }

@@ -76,17 +76,11 @@ class Decoder {
     return kernels_.pack(weights.rows()).value();
   }
 
-  std::vector<float> multiply(std::vector<float>& x, const PackedMatrix& w) {
-    const int64_t rows = std::ssize(x) / w.k;
+  std::vector<float> multiply(const Input& x, const PackedMatrix& w) {
+    const int64_t rows = rows_of(x).rows();
     std::vector<float> out(static_cast<size_t>(rows * w.n));
-    kernels_.matmul(view(x, {rows, w.k}), w, {}, view(out, {rows, w.n}));
-    return out;
-  }
-
-  std::vector<float> normed(std::vector<float>& x) {
-    std::vector<float> out(x.size());
-    const Shape shape{std::ssize(x) / kHidden, kHidden};
-    kernels_.rms_norm(view(x, shape), norm_, 1e-5F, view(out, shape));
+    const Projection one{w, {}, view(out, {rows, w.n})};
+    kernels_.project(x, {&one, 1});
     return out;
   }
 
@@ -108,21 +102,17 @@ class Decoder {
         kv_shape{rows, kKvHeads, kHeadDim}, ffn{rows, kFfn};
     std::vector<float> x(static_cast<size_t>(rows * kHidden)), attended(x.size());
     kernels_.embed(ids, embed_, view(x, hidden));
-    std::vector<float> h = normed(x), q = multiply(h, q_), k = multiply(h, k_), v = multiply(h, v_);
+    const Normed h{view(x, hidden), {}, norm_, 1e-5F};
+    std::vector<float> q = multiply(h, q_), k = multiply(h, k_), v = multiply(h, v_);
     std::vector<float> cos_sin = angles(positions);
-    kernels_.rope(view(q, q_shape), view(cos_sin, {rows, kHeadDim}));
-    kernels_.rope(view(k, kv_shape), view(cos_sin, {rows, kHeadDim}));
-    kernels_.store_kv(view(k, kv_shape), view(v, kv_shape), slots, cache_);
+    kernels_.rope_and_store_kv(view(q, q_shape), view(k, kv_shape), view(v, kv_shape),
+                               view(cos_sin, {rows, kHeadDim}), slots, cache_);
     kernels_.paged_attention(view(q, q_shape), cache_, batch, 0.125F, 0, view(attended, q_shape));
-    std::vector<float> o = multiply(attended, o_);
-    kernels_.add(view(x, hidden), view(o, hidden));
-    h = normed(x);
-    std::vector<float> gate = multiply(h, gate_), up = multiply(h, up_);
-    kernels_.silu_mul(view(gate, ffn), view(up, ffn));
-    std::vector<float> down = multiply(gate, down_);
-    kernels_.add(view(x, hidden), view(down, hidden));
-    h = normed(x);
-    return multiply(h, head_);
+    std::vector<float> o = multiply(view(attended, hidden), o_);
+    std::vector<float> gate = multiply(Normed{h.x, view(o, hidden), norm_, 1e-5F}, gate_);
+    std::vector<float> up = multiply(h, up_);
+    std::vector<float> down = multiply(SwiGlu{view(gate, ffn), view(up, ffn)}, down_);
+    return multiply(Normed{h.x, view(down, hidden), norm_, 1e-5F}, head_);
   }
 
   Kernels& kernels_;

@@ -67,18 +67,37 @@ std::string names() {
   return list;
 }
 
-// What has tiles, or 8-bit dot products, with those of bf16 besides.
-CpuTable with_pairs(CpuTable table, const char* name) {
+// Those of an instruction that may be slower than fp32: half as fast on Intel's with AMX.
+const PairMatmul& measured_pairs() {
+  static const PairMatmul pairs = [] {
+    PairMatmul measured = kAvx512Bf16Pairs;
+    measured.dots = &kBf16DotProducts;
+    return measured;
+  }();
+  return pairs;
+}
+
+// The table under another name, with dot products of bf16 besides those of bytes.
+CpuTable with_pairs(CpuTable table, const char* name, const DotProducts& int8,
+                    const DotProducts& bf16) {
   table.name = name;
-  table.pairs = &kAvx512Bf16Pairs;
+  table.pairs = &measured_pairs();
+  table.int8_dots = &int8;
+  table.bf16_dots = &bf16;
+  return table;
+}
+CpuTable with_int8(CpuTable table, const DotProducts& int8) {
+  table.int8_dots = &int8;
   return table;
 }
 
 }  // namespace
 
 std::span<const Isa> isas() {
-  static const CpuTable amx = with_pairs(kAmxTable, "amx");
-  static const CpuTable avx512bf16 = with_pairs(kAvx512VnniTable, "avx512bf16");
+  static const CpuTable amx = with_pairs(kAmxTable, "amx", kInt8TileProducts, kBf16TileProducts);
+  static const CpuTable avx512bf16 =
+      with_pairs(kAvx512VnniTable, "avx512bf16", kInt8DotProducts, kBf16DotProducts);
+  static const CpuTable avx512vnni = with_int8(kAvx512VnniTable, kInt8DotProducts);
   static const std::array<Isa, 7> all = [] {
     return std::array<Isa, 7>{
         {{"amx", &amx,
@@ -86,22 +105,13 @@ std::span<const Isa> isas() {
           "leave",
           features().amx},
          {"avx512bf16", &avx512bf16, "AVX-512 F, BW, DQ, VL, VNNI and BF16", features().avx512bf16},
-         {"avx512vnni", &kAvx512VnniTable, "AVX-512 F, BW, DQ, VL and VNNI", features().avx512vnni},
+         {"avx512vnni", &avx512vnni, "AVX-512 F, BW, DQ, VL and VNNI", features().avx512vnni},
          {"avx512", &kAvx512Table, "AVX-512 F, BW, DQ and VL", features().avx512},
          {"avxvnni", &kAvxVnniTable, "AVX2, FMA, F16C and AVX-VNNI", features().avxvnni},
          {"avx2", &kAvx2Table, "AVX2, FMA and F16C", features().avx2},
          {"scalar", &kScalarTable, "nothing", true}}};
   }();
   return all;
-}
-
-const DotProducts* int8_dot_products() {
-  if (features().amx) return &kInt8TileProducts;
-  return features().avx512vnni ? &kInt8DotProducts : nullptr;
-}
-const DotProducts* bf16_dot_products() {
-  if (features().amx) return &kBf16TileProducts;
-  return features().avx512bf16 ? &kBf16DotProducts : nullptr;
 }
 
 Result<const CpuTable*> choose_table(std::string_view name) {

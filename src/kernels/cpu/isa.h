@@ -27,8 +27,4 @@ std::span<const Isa> isas();
 // table that this CPU cannot run.
 Result<const CpuTable*> choose_table(std::string_view name);
 
-// Null where this CPU has none, or none that are built in.
-const DotProducts* int8_dot_products();
-const DotProducts* bf16_dot_products();
-
 }  // namespace orrery::kernels::cpu

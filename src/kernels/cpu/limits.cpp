@@ -7,7 +7,6 @@
 #include <thread>
 #include <vector>
 
-#include "kernels/cpu/isa.h"
 #include "tensor/buffer.h"
 
 namespace orrery::kernels::cpu {
@@ -66,8 +65,8 @@ Result<MachineLimits> measure_limits(const CpuTable& table, int num_threads, int
     return static_cast<double>(kBurns * dots->ops_per_iteration * num_threads) / seconds;
   };
   return MachineLimits{num_threads, static_cast<double>(share * num_threads) / reading,
-                       flops / burning, dot_products(bf16_dot_products()),
-                       dot_products(int8_dot_products())};
+                       flops / burning, dot_products(table.bf16_dots),
+                       dot_products(table.int8_dots)};
 }
 
 }  // namespace orrery::kernels::cpu

@@ -1,5 +1,5 @@
-// What this machine can do at most, measured in the run: the denominators of "fraction of the
-// limit".
+// What this machine can do at most with a table's instructions, measured in the run: the
+// denominators of "fraction of the limit".
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ struct MachineLimits {
   int num_threads;
   double read_bytes_per_s;  // from memory, all threads together
   double fp32_flops_per_s;  // fused multiply-adds (2 each) in registers, all threads together
-  // Of dot products of two bf16 and of four 8-bit numbers, likewise; 0 where the CPU has none.
+  // Of the table's dot products of bf16 and of 8-bit numbers, likewise; 0 where it has none.
   double bf16_flops_per_s = 0;
   double int8_ops_per_s = 0;
 };

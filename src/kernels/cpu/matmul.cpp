@@ -3,8 +3,8 @@
 #include <xmmintrin.h>
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
-#include <memory>
 
 #include "base/check.h"
 #include "kernels/cpu/parallel.h"
@@ -15,8 +15,6 @@ namespace orrery::kernels::cpu {
 namespace {
 
 static_assert(kMatmulRows % kRowsOfTile == 0 && kMatmulRows % 12 == 0);  // and other tables' tiles
-
-const float* row(const Tensor& x, int64_t index) { return x.f32().data() + index * x.cols(); }
 
 // Time of the work on one thread, roughly: for deciding whether to wake others.
 double matmul_ns(int64_t rows, int64_t n, int64_t k) {
@@ -31,14 +29,16 @@ T* at_least(std::vector<T>& buffer, int64_t n) {
   return buffer.data();
 }
 
-// Calls body(first row, rows) for each tile of `tile` rows of x.
+// Calls body(first row, rows, [rows][k]) for each tile of `tile` rows of x.
 template <typename Body>
-void for_tiles(ThreadPool& pool, const Tensor& x, int64_t tile, const Body& body) {
-  const int64_t rows = x.rows();
-  parallel(pool, (rows + tile - 1) / tile, 0.5 * static_cast<double>(tile * x.cols()),
+void for_tiles(ThreadPool& pool, const InputRows& x, int64_t tile, const Body& body) {
+  const int64_t all = x.rows();
+  parallel(pool, (all + tile - 1) / tile, (0.5 + x.ns()) * static_cast<double>(tile * x.cols()),
            [&](int64_t begin, int64_t end) {
-             for (int64_t first = begin * tile; first < std::min(end * tile, rows); first += tile)
-               body(first, std::min(tile, rows - first));
+             for (int64_t first = begin * tile; first < std::min(end * tile, all); first += tile) {
+               const int64_t rows = std::min(tile, all - first);
+               body(first, rows, x.get(first, rows));
+             }
            });
 }
 
@@ -68,25 +68,58 @@ class FlushSubnormals {
   unsigned before_;
 };
 
+// Seconds of the fastest of a few calls.
+template <typename Burn>
+double best_seconds(const Burn& burn) {
+  using Clock = std::chrono::steady_clock;
+  std::chrono::duration<double> best{1};
+  for (int i = 0; i < 8; ++i) {
+    const auto begin = Clock::now();
+    burn();
+    best = std::min<std::chrono::duration<double>>(best, Clock::now() - begin);
+  }
+  return best.count();
+}
+
+// Takes some 0.2 ms. A wrong answer would cost time only.
+bool worth_using(const PairMatmul& pairs, const LaneKernels& lanes) {
+  if (pairs.dots == nullptr) return true;
+  constexpr int64_t kIterations = 1000;
+  volatile float sink = 0;
+  const double dots =
+      best_seconds([&] { sink = static_cast<float>(pairs.dots->burn(kIterations)); });
+  const double fma = best_seconds([&] { sink = lanes.burn(kIterations); });
+  return static_cast<double>(pairs.dots->ops_per_iteration) / dots >
+         static_cast<double>(lanes.fp32_flops_per_burn) / fma;
+}
+
+const PairMatmul* choose_pairs(const CpuTable& table, Activations activations) {
+  if (activations != Activations::kByte || table.pairs == nullptr) return nullptr;
+  const bool use = table.pairs->adds_in_order() && worth_using(*table.pairs, *table.lanes);
+  return use ? table.pairs : nullptr;
+}
+
 }  // namespace
 
 Matmul::Matmul(const CpuTable& table, ThreadPool& pool, Activations activations)
     : table_(table),
       pool_(pool),
       activations_(activations),
-      pairs_(table.pairs != nullptr && table.pairs->adds_in_order() ? table.pairs : nullptr) {}
+      pairs_(choose_pairs(table, activations)) {}
 
 // Matrices of the same format want the same of their input.
-void Matmul::run(const Tensor& x, std::span<const Projection> projections) {
+void Matmul::run(const Input& input, std::span<const Projection> projections) {
+  InputRows x(*table_.lanes, input);
   while (!projections.empty()) {
     size_t n = 1;
     while (n < projections.size() && projections[n].w.dtype == projections[0].w.dtype) ++n;
     multiply(x, projections.first(n));
+    x.repeat();
     projections = projections.subspan(n);
   }
 }
 
-void Matmul::multiply(const Tensor& x, std::span<const Projection> projections) {
+void Matmul::multiply(const InputRows& x, std::span<const Projection> projections) {
   const int64_t rows = x.rows(), row_blocks = (rows + kMatmulRows - 1) / kMatmulRows;
   if (rows == 0) return;
   const MatmulTask input = prepare(x, projections[0].w.dtype);
@@ -141,7 +174,7 @@ void Matmul::run_task(const MatmulTask& whole, int64_t first_row, int64_t first_
 }
 
 // What tasks with all matrices of the format have in common.
-MatmulTask Matmul::prepare(const Tensor& x, DType weights) {
+MatmulTask Matmul::prepare(const InputRows& x, DType weights) {
   MatmulTask task{};
   task.k = x.cols();
   task.dtype = weights;
@@ -170,41 +203,39 @@ const BlockMatmul& Matmul::blocks(RoundedForm form) const {
   return form == RoundedForm::kBytes ? *table_.bytes : table_.blocks;
 }
 
-RoundedRows Matmul::round_rows(const Tensor& x, DType weights) {
+RoundedRows Matmul::round_rows(const InputRows& x, DType weights) {
   const PackedLayout layout = packed_layout(weights);
   const int64_t rows = x.rows(), k = x.cols();
   const RoundedForm form = rounded_form(rows, layout);
   const bool in_tiles = form == RoundedForm::kTiles || form == RoundedForm::kByteTiles;
   const int64_t whole_rows = in_tiles ? (rows + kRowsOfTile - 1) / kRowsOfTile * kRowsOfTile : rows;
   const int64_t n = whole_rows * k;
-  // Of a cache line more than there are numbers, so that they can begin with a line.
-  void* q = at_least(rounded_, (in_tiles ? 2 * n : n) + 32);
-  size_t room = 2 * rounded_.size();
-  std::align(64, 1, q, room);
-  const RoundedRows out{q, at_least(rounded_scales_, n / kActivationBlock),
+  const RoundedRows out{line_of(rounded_, in_tiles ? 2 * n : n),
+                        at_least(rounded_scales_, n / kActivationBlock),
                         at_least(rounded_starts_, n / kActivationSum),
                         at_least(rounded_sums_, n / kActivationSum), form};
-  parallel(pool_, rows, 0.2 * static_cast<double>(k), [&](int64_t begin, int64_t end) {
-    blocks(form).round_rows(x.f32().data(), layout, largest_activation(activations_), rows, k,
-                            begin, end, out);
+  const double ns = (0.2 + x.ns()) * static_cast<double>(k);
+  parallel(pool_, rows, ns, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      blocks(form).round_rows(x.get(row, 1), layout, largest_activation(activations_), rows, k, row,
+                              row + 1, out);
   });
   return out;
 }
 
-const uint32_t* Matmul::round_to_pairs(const Tensor& x) {
+const uint32_t* Matmul::round_to_pairs(const InputRows& x) {
   uint32_t* out = at_least(paired_, x.rows() * x.cols() / 2);
-  for_tiles(pool_, x, pairs_->tile_rows, [&](int64_t first, int64_t rows) {
-    pairs_->round_tile(row(x, first), rows, x.cols(), out + first * x.cols() / 2);
+  for_tiles(pool_, x, pairs_->tile_rows, [&](int64_t first, int64_t rows, const float* from) {
+    pairs_->round_tile(from, rows, x.cols(), out + first * x.cols() / 2);
   });
   return out;
 }
 
 // As MatmulTask::x wants it; one row may be as it is.
-const float* Matmul::interleave_rows(const Tensor& x, bool round) {
-  if (x.rows() == 1 && !round) return x.f32().data();
+const float* Matmul::interleave_rows(const InputRows& x, bool round) {
+  if (x.rows() == 1 && !round) return x.get(0, 1);
   float* out = at_least(interleaved_, x.rows() * x.cols());
-  for_tiles(pool_, x, table_.lanes->tile_rows, [&](int64_t first, int64_t rows) {
-    const float* from = row(x, first);
+  for_tiles(pool_, x, table_.lanes->tile_rows, [&](int64_t first, int64_t rows, const float* from) {
     float* to = out + first * x.cols();
     if (round)
       interleave_tile(from, rows, x.cols(), to, rounded_to_bf16);

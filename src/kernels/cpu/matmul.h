@@ -8,6 +8,7 @@
 
 #include "base/thread_pool.h"
 #include "kernels/activations.h"
+#include "kernels/cpu/input_rows.h"
 #include "kernels/cpu/table.h"
 #include "kernels/kernels.h"
 
@@ -19,7 +20,7 @@ class Matmul {
   Matmul(const CpuTable& table, ThreadPool& pool, Activations activations);
 
   // Kernels::project.
-  void run(const Tensor& x, std::span<const Projection> projections);
+  void run(const Input& input, std::span<const Projection> projections);
 
  private:
   // One matrix of several that are multiplied together; tasks are numbered through all of them.
@@ -28,15 +29,15 @@ class Matmul {
     int64_t panels_of_task, tasks_of_rows, tasks_end;
   };
 
-  void multiply(const Tensor& x, std::span<const Projection> projections);
+  void multiply(const InputRows& x, std::span<const Projection> projections);
   void run_task(const MatmulTask& whole, int64_t first_row, int64_t first_panel,
                 int64_t panels) const;
 
   // The input for weights of a format, into memory that is kept for the next call.
-  MatmulTask prepare(const Tensor& x, DType weights);
-  RoundedRows round_rows(const Tensor& x, DType weights);
-  const uint32_t* round_to_pairs(const Tensor& x);
-  const float* interleave_rows(const Tensor& x, bool round);
+  MatmulTask prepare(const InputRows& x, DType weights);
+  RoundedRows round_rows(const InputRows& x, DType weights);
+  const uint32_t* round_to_pairs(const InputRows& x);
+  const float* interleave_rows(const InputRows& x, bool round);
 
   RoundedForm rounded_form(int64_t rows, const PackedLayout& layout) const;
   const BlockMatmul& blocks(RoundedForm form) const;
@@ -48,7 +49,7 @@ class Matmul {
   const CpuTable& table_;
   ThreadPool& pool_;
   Activations activations_;
-  const PairMatmul* pairs_;  // null: there is none, or it would add in another order
+  const PairMatmul* pairs_;  // null: there is none, it is slower, or adds in another order
   std::vector<Part> parts_;
   std::vector<float> interleaved_;  // MatmulTask::x
   std::vector<uint32_t> paired_;    // MatmulTask::pairs

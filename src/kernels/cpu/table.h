@@ -97,14 +97,20 @@ struct AttendTask {
   float* states;  // [rows · group], set by attend
 };
 
-// A matmul with block formats, and what rounds its input: rows row_begin .. row_end − 1 of x
-// [rows][k], k a multiple of 32, to integers of at most `largest`, to the same rows of `out`, for
-// weights of a format with that layout.
+// A matmul with block formats, and what rounds its input: the rows row_begin .. row_end − 1 of
+// `rows`, which lie at x, [row_end − row_begin][k], k a multiple of 32, to integers of at most
+// `largest`, to the same rows of `out`, for weights of a format with that layout.
 struct BlockMatmul {
   void (*matmul)(const MatmulTask& task);
   void (*round_rows)(const float* x, const PackedLayout& layout, float largest, int64_t rows,
                      int64_t k, int64_t row_begin, int64_t row_end, const RoundedRows& out);
   int most_bits;  // of a code
+};
+
+// Dot products of an instruction set: independent chains in registers.
+struct DotProducts {
+  int64_t ops_per_iteration;  // multiplications and additions
+  uint32_t (*burn)(int64_t iterations);
 };
 
 // A matmul of bf16 weights with inputs rounded to bf16 (activations.h), two in one instruction; k
@@ -116,6 +122,9 @@ struct PairMatmul {
   void (*round_tile)(const float* x, int64_t rows, int64_t k, uint32_t* out);
   // Whether the processor's instruction adds and rounds as the definition does.
   bool (*adds_in_order)();
+  // The instruction alone: used where it does more than the fp32 multiply-adds of plain_matmul,
+  // whose bits it gives. Null: used anyway.
+  const DotProducts* dots = nullptr;
 };
 
 // What works on fp32 lanes alone, shared by tables that differ in how they multiply integers.
@@ -128,7 +137,8 @@ struct LaneKernels {
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t cols,
                    float* out);
   void (*add)(float* x, const float* y, int64_t n);
-  void (*silu_mul)(float* gate, const float* up, int64_t n);
+  // out may be gate.
+  void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out);
   // x [tokens][heads][d], cos_sin [tokens][2 · half]
   void (*rope)(float* x, const float* cos_sin, int64_t tokens, int64_t heads, int64_t d,
                int64_t half);
@@ -154,13 +164,11 @@ struct CpuTable {
   BlockMatmul blocks;
   const BlockMatmul* bytes;  // RoundedForm::kBytes; null where that would be no faster
   const PairMatmul* pairs = nullptr;
+  // The fastest of the instruction set, to be measured; null where it has none.
+  const DotProducts* int8_dots = nullptr;
+  const DotProducts* bf16_dots = nullptr;
 };
 
-// Dot products that a processor may have, to be measured: independent chains in registers.
-struct DotProducts {
-  int64_t ops_per_iteration;  // multiplications and additions
-  uint32_t (*burn)(int64_t iterations);
-};
 extern const DotProducts kInt8DotProducts;   // vpdpbusd
 extern const DotProducts kBf16DotProducts;   // vdpbf16ps
 extern const DotProducts kInt8TileProducts;  // AMX

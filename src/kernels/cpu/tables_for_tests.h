@@ -18,9 +18,9 @@ const CpuTable* emulated_avx512vnni_table();
 const CpuTable* emulated_amx_table();
 const PairMatmul* emulated_pairs();
 
-inline CpuTable emulated_with_pairs(CpuTable table, const char* name) {
+inline CpuTable with_pairs(CpuTable table, const char* name, const PairMatmul* pairs) {
   table.name = name;
-  table.pairs = emulated_pairs();
+  table.pairs = pairs;
   return table;
 }
 
@@ -29,12 +29,16 @@ inline std::vector<const CpuTable*> tables_to_test() {
   bool avx2 = false;
   for (const Isa& isa : isas()) {
     if (isa.usable) tables.push_back(isa.table);
+    if (isa.usable && isa.name == "avx512bf16") {  // whether they are faster or not
+      static const CpuTable always = with_pairs(*isa.table, "avx512bf16 always", &kAvx512Bf16Pairs);
+      tables.push_back(&always);
+    }
     avx2 |= isa.usable && isa.name == "avx2";
   }
   if (!avx2 || emulated_pairs() == nullptr) return tables;
   static const CpuTable bf16 =
-      emulated_with_pairs(*emulated_avx512vnni_table(), "avx512bf16 emulated");
-  static const CpuTable amx = emulated_with_pairs(*emulated_amx_table(), "amx emulated");
+      with_pairs(*emulated_avx512vnni_table(), "avx512bf16 emulated", emulated_pairs());
+  static const CpuTable amx = with_pairs(*emulated_amx_table(), "amx emulated", emulated_pairs());
   for (const CpuTable* emulated :
        {emulated_avx512_table(), emulated_avx512vnni_table(), &bf16, &amx})
     tables.push_back(emulated);

@@ -179,22 +179,29 @@ TEST_P(Matmuls, TakeSubnormalNumbersForZerosWhereActivationsAreBf16) {
 }
 
 // The kernel of fp32 does the work, with the same bits.
-TEST_P(Matmuls, LeaveProductsOfPairsThatAddInAnotherOrderUnused) {
+TEST_P(Matmuls, LeaveProductsOfPairsThatAreSlowerOrAddInAnotherOrderUnused) {
   if (GetParam()->pairs == nullptr) return;  // a table without them
-  PairMatmul other = *GetParam()->pairs;
-  other.adds_in_order = [] { return false; };
-  other.matmul = [](const MatmulTask&) { ADD_FAILURE() << "was used"; };
-  CpuTable table = *GetParam();
-  table.pairs = &other;
   const int64_t rows = 15, n = 40, k = 96;
   const auto packed = reference_->pack(TestWeights(DType::kBF16, n, k, 15).rows());
   ASSERT_TRUE(packed.ok());
   std::vector<float> x = TestRandom(16).floats(rows * k), expected(rows * n), got(rows * n);
   make_reference_kernels(Activations::kByte)
       ->matmul(view(x, {rows, k}), *packed, {}, view(expected, {rows, n}));
-  make_cpu_kernels(table, 2, {.activations = Activations::kByte})
-      ->matmul(view(x, {rows, k}), *packed, {}, view(got, {rows, n}));
-  EXPECT_TRUE(same_bits(got, expected));
+  const auto expect_unused = [&](PairMatmul pairs) {
+    pairs.matmul = [](const MatmulTask&) { ADD_FAILURE() << "was used"; };
+    CpuTable table = *GetParam();
+    table.pairs = &pairs;
+    make_cpu_kernels(table, 2, {.activations = Activations::kByte})
+        ->matmul(view(x, {rows, k}), *packed, {}, view(got, {rows, n}));
+    EXPECT_TRUE(same_bits(got, expected));
+  };
+  PairMatmul other = *GetParam()->pairs;
+  other.adds_in_order = [] { return false; };
+  expect_unused(other);
+  PairMatmul slow = *GetParam()->pairs;
+  const DotProducts nothing{0, [](int64_t) { return 0U; }};
+  slow.dots = &nothing;
+  expect_unused(slow);
 }
 
 TEST_P(Tables, PackAsTheReferenceDoesOnSeveralThreads) {

@@ -1,6 +1,6 @@
-// The tile registers of AMX as functions: eight of 16 rows of 64 bytes, named by their numbers.
-// Between begin_tiles() and end_tiles() only, on one thread. Memory of a tile is 1 KiB, row after
-// row. In assembly, because g++ 12's intrinsics do not say which memory they read.
+// The tile registers of AMX as functions: eight of up to 16 rows of up to 64 bytes, named by their
+// numbers. Between a begin_… and end_tiles() only, on one thread. In memory rows follow each other.
+// In assembly, because g++ 12's intrinsics do not say which memory they read.
 //
 // With ORRERY_EMULATE_AVX512 (the tests) the tiles are arrays.
 #pragma once
@@ -16,22 +16,30 @@ namespace {
 
 constexpr int64_t kTileBytes = 1024;
 
+struct alignas(64) TileShapes {
+  uint8_t palette = 1, start_row = 0, zeros[14] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+// All of 16 rows of 64 bytes.
 ORRERY_INLINE void begin_tiles() {
-  struct alignas(64) Shapes {
-    uint8_t palette = 1, start_row = 0, zeros[14] = {};
-    uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-  };
-  static constexpr Shapes kShapes{};
+  static constexpr TileShapes kShapes{};
+  asm volatile("ldtilecfg %0" : : "m"(kShapes));
+}
+// 4 and 5 of 16 rows of 32 bytes, 6 and 7 of 8 rows of 64: products of 32 bytes.
+ORRERY_INLINE void begin_byte_tiles() {
+  static constexpr TileShapes kShapes{.row_bytes = {64, 64, 64, 64, 32, 32, 64, 64},
+                                      .rows = {16, 16, 16, 16, 16, 16, 8, 8}};
   asm volatile("ldtilecfg %0" : : "m"(kShapes));
 }
 ORRERY_INLINE void end_tiles() { asm volatile("tilerelease"); }
 
-template <int kTile>
+// kRowBytes: of the tile's rows.
+template <int kTile, int64_t kRowBytes = 64>
 ORRERY_INLINE void load_tile(const void* p) {
   asm volatile("tileloadd (%1,%2,1), %%tmm%c0"
                :
-               : "i"(kTile), "r"(p), "r"(int64_t{64}),
+               : "i"(kTile), "r"(p), "r"(kRowBytes),
                  "m"(*static_cast<const uint8_t(*)[kTileBytes]>(p)));
 }
 template <int kTile>
