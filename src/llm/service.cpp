@@ -211,13 +211,13 @@ bool Service::Impl::drain(std::chrono::milliseconds timeout) {
   {
     std::unique_lock lock(mutex_);
     draining_ = true;
-    if (idle_.wait_for(lock, timeout, [this] { return jobs_.empty(); })) return true;
+    idle_.wait_for(lock, timeout, [this] { return jobs_.empty(); });
     for (const auto& [id, job] : jobs_) unfinished.push_back(id);
   }
   for (const uint32_t id : unfinished) abort(id);
   std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return jobs_.empty(); });
-  return false;
+  idle_.wait(lock, [this] { return jobs_.empty() && !handling_; });
+  return unfinished.empty();
 }
 
 ServiceStats Service::Impl::stats() const {

@@ -118,7 +118,7 @@ class Service {
   void abort(uint32_t request);
 
   // Refuses new requests from now on, and waits until all have ended; aborts those that have not
-  // after `timeout`. True if none was aborted.
+  // after `timeout`. True if none was aborted. No sink is called when it has returned.
   bool drain(std::chrono::milliseconds timeout);
 
   // Grows with each step, also with none to do when woken: who sees unfinished requests and no

@@ -104,6 +104,7 @@ class Service::Impl {
   std::vector<Item> queue_;
   bool draining_ = false;
   bool stop_ = false;
+  bool handling_ = false;  // the text thread has events, and may be in a sink
 
   std::unique_ptr<engine::EngineThread> engine_;
   std::thread text_thread_;  // last

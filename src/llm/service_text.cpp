@@ -57,9 +57,12 @@ void Service::Impl::run() {
   for (;;) {
     {
       std::unique_lock lock(mutex_);
+      handling_ = false;
+      if (jobs_.empty()) idle_.notify_all();
       wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
       if (queue_.empty()) return;
       std::swap(items, queue_);
+      handling_ = true;
     }
     for (Item& item : items) handle(*item.job, std::move(item.event));
     items.clear();

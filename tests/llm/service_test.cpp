@@ -1,6 +1,7 @@
 // Many requests at once, text to text.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <thread>
 
 #include "engine/runner.h"
@@ -268,6 +269,24 @@ TEST_F(ServiceTest, DrainsAndRefusesMeanwhile) {
   ASSERT_TRUE(other->submit(r, endless.sink()).ok());
   EXPECT_FALSE(other->drain(std::chrono::milliseconds(1)));
   EXPECT_EQ(endless.answer().finish_reason, FinishReason::kAbort);
+}
+
+// What a sink refers to may go once drain() has returned.
+TEST_F(ServiceTest, DrainsUntilTheLastSinkHasReturned) {
+  for (const auto timeout : {std::chrono::minutes(1), std::chrono::minutes(0)}) {
+    const auto service = start(small());
+    std::atomic<bool> in_last{false}, returned{false};
+    const auto sink = [&](Delta&& delta) {
+      if (!delta.last) return;
+      in_last = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      returned = true;
+    };
+    ASSERT_TRUE(service->submit(request("The cat", 1), sink).ok());
+    while (!in_last) std::this_thread::yield();
+    EXPECT_TRUE(service->drain(timeout));
+    EXPECT_TRUE(returned);
+  }
 }
 
 TEST_F(ServiceTest, ItsEndAbortsWhatIsUnfinished) {
