@@ -70,7 +70,8 @@ double multiply_limit(const MachineLimits& limits, DType weights, int64_t activa
     return limits.int8_ops_per_s > 0 ? limits.int8_ops_per_s / (byte ? 1 : 2)
                                      : 2 * limits.fp32_flops_per_s;
   const bool dots = weights == DType::kBF16 && byte && limits.bf16_flops_per_s > 0;
-  return dots ? limits.bf16_flops_per_s : limits.fp32_flops_per_s;
+  return dots ? std::max(limits.bf16_flops_per_s, limits.fp32_flops_per_s)  // the faster is used
+              : limits.fp32_flops_per_s;
 }
 
 // Matrices of one format, gate or up projections of Llama-3.2-1B, many times the cache together.
