@@ -8,20 +8,12 @@
 #include <chrono>
 #include <system_error>
 
+#include "base/topology.h"
+
 namespace orrery {
 namespace {
 
 constexpr auto kSpin = std::chrono::microseconds(20);
-
-// Their numbers; empty where the system does not say.
-std::vector<int> usable_cpus() {
-  std::vector<int> cpus;
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
-  return cpus;
-}
 
 inline void relax() {
 #if defined(__x86_64__)

@@ -3,6 +3,7 @@
 #include <array>
 #include <limits>
 
+#include "base/topology.h"
 #include "cli/terminal.h"
 #include "kernels/cpu/cpu_kernels.h"
 
@@ -169,6 +170,7 @@ weights::PackCacheOptions EngineOptions::pack_cache_options() const {
 }
 
 Result<std::unique_ptr<llm::Llm>> load_llm(const EngineOptions& options) {
+  interleave_memory(nodes_of(usable_cpus()));  // before there is a thread or a weight
   ASSIGN_OR_RETURN(auto kernels, kernels::cpu::make_cpu_kernels(
                                      options.cpu_isa, static_cast<int>(options.threads),
                                      {.activations = activations_of(options.activation_bits),
