@@ -38,7 +38,7 @@ void PagedAttention::plan(const Call& call) {
 }
 
 int64_t PagedAttention::floats(const Call& call, const Job& job) const {
-  return job.rows * call.group() * state_floats(call.cache.head_dim);
+  return attend_floats(job.rows * call.group(), call.cache.head_dim);
 }
 
 // The whole of the job's positions.

@@ -21,6 +21,7 @@ struct I16 {
 constexpr int kTileRows = 6;
 constexpr int kTileVectors = 1;
 constexpr int kTileItems = 6;    // of attention, by the same count
+constexpr int kRestItems = 6;    // up to so many at once of what is left
 constexpr int kScoreChains = 6;  // sums at once, where few items take several blocks
 
 ORRERY_INLINE F16 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
@@ -77,6 +78,11 @@ ORRERY_INLINE F16 negate(F16 a) {
 ORRERY_INLINE F16 select_less(F16 a, F16 b, F16 yes, F16 no) {
   return {_mm256_blendv_ps(no.lo, yes.lo, _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),
           _mm256_blendv_ps(no.hi, yes.hi, _mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ))};
+}
+ORRERY_INLINE bool any_above(F16 a, float x) {
+  const __m256 most = _mm256_set1_ps(x);
+  return _mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(a.lo, most, _CMP_NLE_UQ),
+                                         _mm256_cmp_ps(a.hi, most, _CMP_NLE_UQ))) != 0;
 }
 ORRERY_INLINE F16 keep_lanes(F16 a, int first, int last, F16 fill) {
   const __m256i from = _mm256_set1_epi32(first - 1), to = _mm256_set1_epi32(last);

@@ -32,13 +32,15 @@ struct I16 {
 
 #ifdef ORRERY_EMULATE_AVX512  // smaller ones, over which the compiler takes a third of the time
 constexpr int kTileRows = 4;
-constexpr int kTileItems = 4;
+constexpr int kTileItems = 8;
+constexpr int kRestItems = 4;
 constexpr int kScoreChains = 8;
 #else
 // 12 rows × 32 outputs: 24 accumulators, 2 weight registers and 1 broadcast of 32; 24 FMAs per 14
 // loads.
 constexpr int kTileRows = 12;
-constexpr int kTileItems = 12;    // of attention: 12 chains cover two FMAs a cycle with latency 4
+constexpr int kTileItems = 24;    // of attention: 24 FMAs for each unpacking of a key
+constexpr int kRestItems = 12;    // and up to so many at once of what is left
 constexpr int kScoreChains = 16;  // sums at once, where few items take several blocks
 #endif
 constexpr int kTileVectors = 2;
@@ -63,6 +65,9 @@ ORRERY_INLINE F16 sub(F16 a, F16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
 ORRERY_INLINE F16 div(F16 a, F16 b) { return {_mm512_div_ps(a.v, b.v)}; }
 ORRERY_INLINE F16 select_less(F16 a, F16 b, F16 yes, F16 no) {
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
+}
+ORRERY_INLINE bool any_above(F16 a, float x) {
+  return _mm512_cmp_ps_mask(a.v, _mm512_set1_ps(x), _CMP_NLE_UQ) != 0;
 }
 ORRERY_INLINE F16 keep_lanes(F16 a, int first, int last, F16 fill) {
   const __mmask16 keep = static_cast<__mmask16>(first_lanes(last) & ~first_lanes(first));
@@ -155,8 +160,12 @@ ORRERY_INLINE F16 to_floats(I16 a) { return {_mm512_cvtepi32_ps(a.v)}; }
 ORRERY_INLINE __m256i load_halves(const uint16_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
+// Number i to the high half of lane i in one permutation: a widening and a shift would take two
+// turns on the ports that FMAs need.
 ORRERY_INLINE F16 from_bf16(const uint16_t* p) {
-  return as_floats(shift_left<16>({_mm512_cvtepu16_epi32(load_halves(p))}));
+  const __m512i from = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  return as_floats({_mm512_maskz_permutexvar_epi16(0xAAAAAAAA, _mm512_slli_epi32(from, 16),
+                                                   _mm512_castsi256_si512(load_halves(p)))});
 }
 ORRERY_INLINE F16 to_bf16_order(F16 a) { return a; }
 ORRERY_INLINE F16 from_bf16_order(F16 a) { return a; }

@@ -22,6 +22,7 @@ struct I16 {
 constexpr int kTileRows = 2;
 constexpr int kTileVectors = 1;
 constexpr int kTileItems = 2;
+constexpr int kRestItems = 2;
 constexpr int kScoreChains = 2;  // sums at once, where few items take several blocks
 
 // Calls, not inlined: sixteen lanes unrolled at every use would take the compiler minutes, and a
@@ -75,6 +76,12 @@ ORRERY_LANES F16 negate(const F16& a) {
 // a < b ? yes : no
 ORRERY_LANES F16 select_less(const F16& a, const F16& b, const F16& yes, const F16& no) {
   return each<F16>([&](int i) { return a.v[i] < b.v[i] ? yes.v[i] : no.v[i]; });
+}
+// Whether any lane is more than x, or no number.
+ORRERY_LANES bool any_above(const F16& a, float x) {
+  bool all = true;
+  for (int i = 0; i < 16; ++i) all &= a.v[i] <= x;
+  return !all;
 }
 // Lanes first .. last − 1 of a, the others of `fill`.
 ORRERY_LANES F16 keep_lanes(const F16& a, int first, int last, const F16& fill) {

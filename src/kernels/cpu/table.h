@@ -23,7 +23,7 @@ namespace orrery::kernels::cpu {
 #if defined(__clang__)
 #define ORRERY_UNROLL _Pragma("unroll")
 #else
-#define ORRERY_UNROLL _Pragma("GCC unroll 16")
+#define ORRERY_UNROLL _Pragma("GCC unroll 24")
 #endif
 
 // Inputs that a matmul with a block format treats at once: one super-block of the K formats. 256 ·
@@ -78,6 +78,11 @@ struct MatmulTask {
 // A query row of one head: an item. Its softmax state is state_floats(d) floats: the maximum, 1 if
 // any position was seen, 14 unused; sixteen sums; d accumulators, rounded up to sixteen.
 constexpr int64_t state_floats(int64_t head_dim) { return 32 + (head_dim + 15) / 16 * 16; }
+// What attend needs for so many items: their states, then their queries, [d][items]. A tile takes a
+// number of each of its items at a time: there are not registers for as many addresses.
+constexpr int64_t attend_floats(int64_t items, int64_t head_dim) {
+  return items * (state_floats(head_dim) + head_dim);
+}
 
 // The positions [begin, end) of a context, inside one part of kAttentionSplit, for rows × group
 // items: item i is row i / group, query head i % group of one kv head.
@@ -94,7 +99,7 @@ struct AttendTask {
   float scale;
   int64_t window;
   int64_t begin, end;
-  float* states;  // [rows · group], set by attend
+  float* states;  // attend_floats(rows · group, head_dim), set by attend
 };
 
 // A matmul with block formats, and what rounds its input: the rows row_begin .. row_end − 1 of
