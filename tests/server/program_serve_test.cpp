@@ -241,7 +241,7 @@ TEST(Serve, SwitchesTechniquesForItsPage) {
   const int port = serve.port();
   ASSERT_GT(port, 0);
   const std::string ask_for =
-      R"({"model":"demo","prompt":"Once upon a time there was a king","max_tokens":40,"temperature":0})";
+      R"({"model":"demo","prompt":"Once upon a time there was a king","max_tokens":6,"temperature":0})";
   const auto text = [&] {
     return ask(port, "POST", "/v1/completions", ask_for).json()["choices"][0]["text"];
   };
