@@ -5,7 +5,7 @@
 namespace orrery::kernels::cpu {
 namespace {
 
-constexpr int kChains = 16;  // in registers: loops are unrolled 16 times (table.h)
+constexpr int kChains = 16;  // in registers: fewer than ORRERY_UNROLL unrolls (table.h)
 
 uint32_t burn(int64_t iterations) {
   I16 chains[kChains];

@@ -20,6 +20,8 @@
 namespace orrery::kernels::cpu {
 
 #define ORRERY_INLINE inline __attribute__((always_inline))
+// To the end; g++ wants a number, which is that of the longest such loop (kTileItems). What it does
+// not unroll it keeps in memory.
 #if defined(__clang__)
 #define ORRERY_UNROLL _Pragma("unroll")
 #else
