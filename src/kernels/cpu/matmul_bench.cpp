@@ -91,7 +91,7 @@ void register_all() {
   for (const DType dtype : kWeightFormats) {
     auto* bench = benchmark::RegisterBenchmark(("matmul/" + std::string(name(dtype))).c_str(),
                                                [dtype](benchmark::State& s) { matmul(s, dtype); });
-    for (const int64_t rows : {1, 2, 4, 16, 64, 192}) bench->Arg(rows);
+    for (const int64_t rows : {1, 2, 4, 16, 32, 64, 192}) bench->Arg(rows);
     set_clock(*bench);
   }
   for (const DType dtype : {DType::kF32, DType::kBF16, DType::kI8, DType::kF8E4M3}) {
