@@ -31,6 +31,7 @@ namespace orrery::kernels::cpu {
 // Inputs that a matmul with a block format treats at once: one super-block of the K formats. 256 ·
 // 32 outputs in 16 bits are 16 KiB, half of the first-level cache.
 constexpr int64_t kMatmulChunk = 256;
+// What block formats unpack at once: codes, 32 KiB at most, and scales and addends.
 constexpr int64_t kMatmulSlabFloats = kMatmulChunk * 40;
 // Rows of a matmul task: their chunk of x (1 KiB a row) stays in a second-level cache of 256 KiB
 // and more while the panels pass; unpacking a panel costs some 4 % of what 192 rows then do with
