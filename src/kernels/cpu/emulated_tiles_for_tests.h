@@ -13,22 +13,23 @@ struct EmulatedTile {
   uint8_t bytes[kTileBytes];  // a row every 64
 };
 thread_local EmulatedTile emulated_tiles[8];
-thread_local bool emulated_byte_tiles;
+thread_local int emulated_code_rows;  // of the tiles 6 and 7
 
 ORRERY_INLINE void begin_tiles() {
   __builtin_memset(emulated_tiles, 0, sizeof(emulated_tiles));
-  emulated_byte_tiles = false;
+  emulated_code_rows = 16;
 }
+template <int kInputs>
 ORRERY_INLINE void begin_byte_tiles() {
   begin_tiles();
-  emulated_byte_tiles = true;
+  emulated_code_rows = kInputs / 4;
 }
 // Whoever goes on with them finds NaNs.
 ORRERY_INLINE void end_tiles() { __builtin_memset(emulated_tiles, 0xFF, sizeof(emulated_tiles)); }
 
 template <int kTile, int64_t kRowBytes = 64>
 ORRERY_INLINE void load_tile(const void* p) {
-  const int rows = emulated_byte_tiles && kTile >= 6 ? 8 : 16;
+  const int rows = kTile >= 6 ? emulated_code_rows : 16;
   for (int row = 0; row < rows; ++row)
     __builtin_memcpy(emulated_tiles[kTile].bytes + row * 64,
                      static_cast<const uint8_t*>(p) + row * kRowBytes, kRowBytes);

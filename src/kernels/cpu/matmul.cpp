@@ -189,11 +189,8 @@ MatmulTask Matmul::prepare(const InputRows& x, DType weights) {
 }
 
 RoundedForm Matmul::rounded_form(int64_t rows, const PackedLayout& layout) const {
-  if (table_.rows_for_tiles > 0 && rows >= table_.rows_for_tiles) {
-    const bool one_part =
-        activations_ == Activations::kByte && layout.sub_block == kActivationBlock;
-    return one_part ? RoundedForm::kByteTiles : RoundedForm::kTiles;
-  }
+  if (table_.rows_for_tiles > 0 && rows >= table_.rows_for_tiles)
+    return activations_ == Activations::kByte ? RoundedForm::kByteTiles : RoundedForm::kTiles;
   const bool bytes = activations_ == Activations::kByte && table_.bytes != nullptr &&
                      layout.bits <= table_.bytes->most_bits;
   return bytes ? RoundedForm::kBytes : RoundedForm::kRows;

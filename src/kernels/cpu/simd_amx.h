@@ -16,5 +16,8 @@ ORRERY_INLINE I16 look_up_64(const uint16_t* table, I16 at) {
   return {_mm512_permutex2var_epi16(load_ints(table).v, at.v, load_ints(table + 32).v)};
 }
 
+// Byte by byte.
+ORRERY_INLINE I16 subtract_bytes(I16 a, I16 b) { return {_mm512_sub_epi8(a.v, b.v)}; }
+
 }  // namespace
 }  // namespace orrery::kernels::cpu

@@ -45,8 +45,8 @@ constexpr int64_t kMatmulScratchFloats = kMatmulSlabFloats + kMatmulRows * kMatm
 // to back; a tile of rows from t on begins at element t · k of q, and likewise of the others.
 //
 // Where a table has tile registers and the call enough rows (CpuTable::rows_for_tiles) tiles have
-// 16 rows, the last too, and q two parts of each number in bf16 (kTiles; ops/matmul_tiles.inc), or
-// for activations of 8 bits and sub-blocks of 32 bytes (kByteTiles).
+// 16 rows, the last too, and q two parts of each number in bf16 (kTiles; ops/matmul_tiles.inc) or,
+// of activations of 8 bits, bytes (kByteTiles).
 // Activations of 8 bits may be stored as bytes, for CpuTable::bytes to multiply.
 constexpr int64_t kRoundedTile = 4;
 constexpr int64_t kRowsOfTile = 16;

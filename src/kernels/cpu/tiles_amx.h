@@ -26,10 +26,11 @@ ORRERY_INLINE void begin_tiles() {
   static constexpr TileShapes kShapes{};
   asm volatile("ldtilecfg %0" : : "m"(kShapes));
 }
-// 4 and 5 of 16 rows of 32 bytes, 6 and 7 of 8 rows of 64: products of 32 bytes.
+// Products of kInputs bytes: 4 and 5 of 16 rows of as many, 6 and 7 of 64 bytes for every four.
+template <int kInputs>
 ORRERY_INLINE void begin_byte_tiles() {
-  static constexpr TileShapes kShapes{.row_bytes = {64, 64, 64, 64, 32, 32, 64, 64},
-                                      .rows = {16, 16, 16, 16, 16, 16, 8, 8}};
+  static constexpr TileShapes kShapes{.row_bytes = {64, 64, 64, 64, kInputs, kInputs, 64, 64},
+                                      .rows = {16, 16, 16, 16, 16, 16, kInputs / 4, kInputs / 4}};
   asm volatile("ldtilecfg %0" : : "m"(kShapes));
 }
 ORRERY_INLINE void end_tiles() { asm volatile("tilerelease"); }
