@@ -34,9 +34,11 @@ Status add_json_pre_tokenizer(JsonElement json, std::string_view where, bool can
                               PreTokenizerOps& out, bool& byte_level_last);
 // `pipeline` has its vocabulary; its prefix and suffix grow.
 Status read_json_post_processor(JsonElement json, std::string_view where, Pipeline& pipeline);
-// The list in `model`, in the order of their ranks.
-Status read_json_merges(JsonElement model, std::string_view where, MergeReader& reader,
-                        MergeTable& merges);
+// The list in `model`, in the order of their ranks (read_merges), and how long it is; 0 if there is
+// none.
+Status read_json_merges(JsonElement model, std::string_view where, const MergeReader& reader,
+                        MergeTable& merges, const std::function<void()>& beside);
+size_t count_json_merges(JsonElement model);
 
 // The merges that a rank table implies: each token from each pair of tokens that spell it, by the
 // token's own rank. `tokens` by id, raw bytes; the id is the rank.

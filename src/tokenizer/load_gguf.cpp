@@ -1,6 +1,5 @@
 // The vocabulary of a GGUF file (tokenizer.ggml.*).
 #include <algorithm>
-#include <array>
 #include <deque>
 
 #include "base/utf8.h"
@@ -121,13 +120,18 @@ class GgufLoader {
     ASSIGN_OR_RETURN(GgufPre pre, gguf_pre(in_.pre.empty() ? "default" : in_.pre, where_));
     pipeline_->normalizers = std::move(pre.normalizers);
     pipeline_->pre_tokenizers = std::move(pre.pre_tokenizers);
-    std::future<StringTable> table = begin_table(*pipeline_, pre.map_bytes);
+    const auto find = [this](size_t first, MergeReader& reader,
+                             std::span<MergeTable::Entry> merges) {
+      return find_merges(first, reader, merges);
+    };
+    StringTable table;
     MergeTable merges;
-    RETURN_IF_ERROR(read_merges(merges));
+    RETURN_IF_ERROR(read_merges(in_.merges.size(), MergeReader(pipeline_->vocab), find, merges,
+                                [&] { table = bpe_table(*pipeline_, pre.map_bytes); }));
     BpeConfig config;
     config.bytes = pre.map_bytes;
     config.ignore_merges = pre.ignore_merges;
-    pipeline_->model = make_bpe(std::move(config), table.get(), std::move(merges));
+    pipeline_->model = make_bpe(std::move(config), std::move(table), std::move(merges));
     DecoderStep step;
     step.kind = DecoderStep::Kind::kByteLevel;
     pipeline_->decoder = {step};
@@ -136,31 +140,22 @@ class GgufLoader {
     return {};
   }
 
-  Status read_merges(MergeTable& merges) const {
-    merges.reserve(in_.merges.size());
-    MergeReader reader(pipeline_->vocab);
-    for (size_t begin = 0; begin < in_.merges.size(); begin += kLookups) {
-      const size_t count = std::min(kLookups, in_.merges.size() - begin);
-      std::array<MergeReader::Pair, kLookups> pairs;
-      std::array<MergeTable::Entry, kLookups> found;
-      for (size_t i = 0; i < count; ++i) {
-        const std::string_view merge = in_.merges[begin + i];
-        // A token may begin with a space only in files that do not use the alphabet.
-        const size_t space = merge.find(' ', 1);
-        if (space == std::string_view::npos) {
-          return malformed("{}: tokenizer.ggml.merges[{}]: expected two tokens", where_, begin + i);
-        }
-        pairs[i] = {merge.substr(0, space), merge.substr(space + 1)};
+  Status find_merges(size_t first, MergeReader& reader, std::span<MergeTable::Entry> merges) const {
+    std::vector<MergeReader::Pair> pairs;
+    for (size_t rank = first; rank < first + merges.size(); ++rank) {
+      const std::string_view merge = in_.merges[rank];
+      // A token may begin with a space only in files that do not use the alphabet.
+      const size_t space = merge.find(' ', 1);
+      if (space == std::string_view::npos)
+        return malformed("{}: tokenizer.ggml.merges[{}]: expected two tokens", where_, rank);
+      pairs.push_back({merge.substr(0, space), merge.substr(space + 1)});
+    }
+    reader.find(pairs, merges);
+    for (size_t i = 0; i < merges.size(); ++i) {
+      if (merges[i].left < 0) {
+        return malformed("{}: tokenizer.ggml.merges[{}]: \"{}\" leads outside the vocabulary",
+                         where_, first + i, in_.merges[first + i]);
       }
-      reader.find(std::span(pairs).first(count), std::span(found).first(count));
-      for (size_t i = 0; i < count; ++i) {
-        if (found[i].left < 0) {
-          return malformed("{}: tokenizer.ggml.merges[{}]: \"{}\" leads outside the vocabulary",
-                           where_, begin + i, in_.merges[begin + i]);
-        }
-        found[i].merge.rank = static_cast<uint32_t>(begin + i);
-      }
-      merges.assign(std::span(found).first(count));
     }
     return {};
   }

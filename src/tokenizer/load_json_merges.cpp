@@ -1,7 +1,6 @@
 // The merges of a BPE model in tokenizer.json: "left right", or ["left", "right"] where tokens have
 // spaces in them.
-#include <array>
-
+#include "base/huge_pages.h"
 #include "base/json.h"
 #include "tokenizer/load.h"
 
@@ -34,53 +33,53 @@ void find_other_space(JsonElement entry, MergeReader& reader, MergeTable::Entry&
   }
 }
 
-// At most kLookups of them, the first of rank `rank`.
-Status read_some(std::span<const JsonElement> entries, std::string_view where, size_t rank,
-                 MergeReader& reader, MergeTable& merges) {
-  std::array<MergeReader::Pair, kLookups> pairs;
-  std::array<MergeTable::Entry, kLookups> found;
-  for (size_t i = 0; i < entries.size(); ++i) pairs[i] = merge_pair(entries[i]);
-  const auto merged = std::span(found).first(entries.size());
-  reader.find(std::span(pairs).first(entries.size()), merged);
-  for (size_t i = 0; i < entries.size(); ++i) {
-    if (merged[i].left < 0) find_other_space(entries[i], reader, merged[i]);
-    if (merged[i].left < 0) {
+Status find_merges(std::span<const JsonElement> list, std::string_view where, size_t first,
+                   MergeReader& reader, std::span<MergeTable::Entry> merges) {
+  std::vector<MergeReader::Pair> pairs;
+  for (size_t i = 0; i < merges.size(); ++i) pairs.push_back(merge_pair(list[first + i]));
+  reader.find(pairs, merges);
+  for (size_t i = 0; i < merges.size(); ++i) {
+    const JsonElement entry = list[first + i];
+    if (merges[i].left < 0) find_other_space(entry, reader, merges[i]);
+    if (merges[i].left < 0) {
       return malformed(
           "{}: model.merges[{}]: expected two tokens of the vocabulary that make a "
           "third, got \"{}\"",
-          where, rank + i, simdjson::minify(entries[i]));
+          where, first + i, simdjson::minify(entry));
     }
-    merged[i].merge.rank = static_cast<uint32_t>(rank + i);
   }
-  merges.assign(merged);
   return {};
 }
 
 }  // namespace
 
-Status read_json_merges(JsonElement model, std::string_view where, MergeReader& reader,
-                        MergeTable& merges) {
+size_t count_json_merges(JsonElement model) {
+  const auto list = json_member(model, "merges");
+  simdjson::dom::array array;
+  const bool found = list.has_value() && list->get_array().get(array) == simdjson::SUCCESS;
+  return found ? array.size() : 0;
+}
+
+Status read_json_merges(JsonElement model, std::string_view where, const MergeReader& reader,
+                        MergeTable& merges, const std::function<void()>& beside) {
   const auto list = json_member(model, "merges");
   simdjson::dom::array array;
   if (!list.has_value() || list->get_array().get(array) != simdjson::SUCCESS) {
     simdjson::dom::object object;  // an empty object stands for no merges
     if (list.has_value() && list->get_object().get(object) == simdjson::SUCCESS &&
         object.size() == 0) {
+      beside();
       return {};
     }
     return malformed("{}: model.merges: expected an array", where);
   }
-  merges.reserve(array.size());
-  std::vector<JsonElement> some;
-  size_t rank = 0;
-  for (const JsonElement entry : array) {
-    some.push_back(entry);
-    if (some.size() < kLookups) continue;
-    RETURN_IF_ERROR(read_some(some, where, rank, reader, merges));
-    rank += some.size();
-    some.clear();
-  }
-  return read_some(some, where, rank, reader, merges);
+  std::vector<JsonElement, HugePageAllocator<JsonElement>> entries;
+  entries.reserve(array.size());
+  for (const JsonElement entry : array) entries.push_back(entry);
+  const auto find = [&](size_t first, MergeReader& own, std::span<MergeTable::Entry> found) {
+    return find_merges(entries, where, first, own, found);
+  };
+  return read_merges(entries.size(), reader, find, merges, beside);
 }
 
 }  // namespace orrery::tokenizer

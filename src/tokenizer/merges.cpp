@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
+#include <mutex>
 
 #include "base/check.h"
 #include "tokenizer/slots.h"
@@ -38,6 +40,7 @@ void MergeTable::assign(std::span<const Entry> entries) {
     }
     for (const Entry& entry : some) {
       Slot& slot = locate(key_of(entry.left, entry.right));
+      if (slot.key != kEmpty && slot.merge.rank > entry.merge.rank) continue;
       if (slot.key == kEmpty) ++size_;
       slot = {key_of(entry.left, entry.right), entry.merge};
     }
@@ -83,6 +86,75 @@ void MergeReader::find(std::span<const Pair> pairs, std::span<MergeTable::Entry>
       entry.merge.id = merged;
     }
   }
+}
+
+namespace {
+
+// Starting a thread takes as long as reading some hundred merges; what is done with so few, and on
+// a system without more threads, is done when it is asked for.
+std::launch how_to_launch(size_t count) {
+  constexpr size_t kWorthAThread = 4096;
+  const auto deferred = std::launch::deferred;
+  return count < kWorthAThread ? deferred : std::launch::async | deferred;
+}
+
+// A list of merges whose next ones are given to whoever asks.
+class SharedMerges {
+ public:
+  SharedMerges(size_t count, const FindMerges& find, MergeTable& merges)
+      : count_(count), find_(find), merges_(merges) {}
+
+  // Reads merges until none are left, or one is wrong: then all before are somebody's.
+  void read(MergeReader reader) {
+    std::vector<MergeTable::Entry> found;
+    for (size_t first = next_.fetch_add(kSome); first < count_; first = next_.fetch_add(kSome)) {
+      found.assign(std::min(kSome, count_ - first), {});
+      const Status status = find_(first, reader, found);
+      for (size_t i = 0; i < found.size(); ++i)
+        found[i].merge.rank = static_cast<uint32_t>(first + i);
+      const std::lock_guard lock(mutex_);
+      if (!status.ok()) {
+        if (first < wrong_) error_ = status;
+        wrong_ = std::min(wrong_, first);
+        return;
+      }
+      merges_.assign(found);
+    }
+  }
+  const Status& error() const { return error_; }  // when all have returned
+
+ private:
+  static constexpr size_t kSome = 1024;
+  const size_t count_;
+  const FindMerges& find_;
+  std::atomic<size_t> next_ = 0;
+  std::mutex mutex_;  // of what follows
+  MergeTable& merges_;
+  size_t wrong_ = SIZE_MAX;  // where the merges begin that error_ is of
+  Status error_;
+};
+
+}  // namespace
+
+std::future<MergeTable> begin_merge_table(size_t count) {
+  return std::async(how_to_launch(count), [count] {
+    MergeTable table;
+    table.reserve(count);
+    return table;
+  });
+}
+
+Status read_merges(size_t count, const MergeReader& reader, const FindMerges& find,
+                   MergeTable& merges, const std::function<void()>& beside) {
+  merges.reserve(count);
+  SharedMerges shared(count, find, merges);
+  std::future<void> other = std::async(how_to_launch(count), [&] {
+    beside();
+    shared.read(reader);
+  });
+  shared.read(reader);
+  other.get();
+  return shared.error();
 }
 
 }  // namespace orrery::tokenizer

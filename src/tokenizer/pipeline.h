@@ -1,7 +1,6 @@
 // What a tokenizer is made of, whatever file it came from. Loaders fill it; Tokenizer runs it.
 #pragma once
 
-#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,10 +36,9 @@ struct Pipeline {
 
 // The table of all tokens, by their spelling.
 StringTable spelling_table(const Vocab& vocab);
-// The model's table for a BPE, on another thread, while the caller reads the merges and leaves the
-// vocabulary as it is: the table of all spellings; or, if the BPE works on `bytes`, of those that
-// are in the byte-level alphabet, as bytes, which go to `pipeline.raw_bytes`.
-std::future<StringTable> begin_table(Pipeline& pipeline, bool bytes);
+// The model's table for a BPE: the table of all spellings; or, if the BPE works on `bytes`, of
+// those that are in the byte-level alphabet, as bytes, which go to `pipeline.raw_bytes`.
+StringTable bpe_table(Pipeline& pipeline, bool bytes);
 // BpeConfig::cut_before for this vocabulary: U+2581, or empty if some token has it inside.
 std::string cut_before_of(const Vocab& vocab);
 

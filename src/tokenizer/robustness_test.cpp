@@ -74,6 +74,51 @@ TEST(TokenizerLoad, RefusesIdsAndMergesThatPointOutside) {
   EXPECT_FALSE(load_tokenizer_json(R"({"normalizer":)" + deep, "deep").ok());
 }
 
+// All words of one to three letters; a word of three is made of its first two and the third. More
+// merges than one thread reads, in more than one large page of JSON.
+std::string large_bpe_json(const std::string& last_merges) {
+  std::string vocab, merges;
+  int id = 0;
+  const auto add = [&](const std::string& word) {
+    vocab += fmt::format("{}\"{}\":{}", id == 0 ? "{" : ",", word, id);
+    ++id;
+    if (word.size() == 1) return;
+    merges += fmt::format("{}\"{} {}\"", merges.empty() ? "[" : ",",
+                          word.substr(0, word.size() - 1), word.back());
+  };
+  for (int size = 1; size <= 3; ++size) {
+    for (char a = 'a'; a <= 'z'; ++a) {
+      for (char b = 'a'; b <= (size > 1 ? 'z' : 'a'); ++b) {
+        for (char c = 'a'; c <= (size > 2 ? 'z' : 'a'); ++c)
+          add(std::string{a, b, c}.substr(0, static_cast<size_t>(size)));
+      }
+    }
+  }
+  return bpe_json(vocab + "}", merges + last_merges + "]") + std::string(size_t{5} << 20, ' ');
+}
+
+TEST(TokenizerLoad, ReadsALargeFileOnTwoThreads) {
+  const auto tokenizer = must(load_tokenizer_json(large_bpe_json(R"(,"a a")"), "large"));
+  ASSERT_NE(tokenizer, nullptr);
+  ASSERT_EQ(tokenizer->vocab_size(), 26 + 26 * 26 + 26 * 26 * 26);
+  for (TokenId id = 0; id < tokenizer->vocab_size(); ++id) {
+    const std::string word(tokenizer->token(id));
+    // Unless the last two letters merge first: their rank is lower, or the others are "aa", whose
+    // rank is that of the last merge.
+    if (word.size() == 3 && (word.substr(1) < word.substr(0, 2) || word.starts_with("aa")))
+      continue;
+    EXPECT_EQ(*tokenizer->encode(word), std::vector<TokenId>{id}) << word;
+  }
+  EXPECT_EQ(tokenizer->encode("zyx")->size(), 2u);
+  EXPECT_EQ(tokenizer->encode("aab")->size(), 2u);  // a, ab
+}
+
+TEST(TokenizerLoad, NamesTheFirstWrongMergeOfALargeFile) {
+  const auto loaded = load_tokenizer_json(large_bpe_json(R"(,"a B","b C","a b")"), "large");
+  EXPECT_NE(loaded.status().message().find("merges[18252]"), std::string::npos)
+      << loaded.status().message();
+}
+
 TEST(TokenizerLoad, AcceptsAddedTokensThatOverlap) {
   const auto tokenizer = must(load_tokenizer_json(
       bpe_json(

@@ -156,16 +156,8 @@ StringTable spelling_table(const Vocab& vocab) {
   return table_of(vocab, [](std::string_view token) { return std::optional(token); });
 }
 
-std::future<StringTable> begin_table(Pipeline& pipeline, bool bytes) {
-  // Starting a thread takes as long as a table of some hundred tokens; such a one, and that of a
-  // system without more threads, is made when it is asked for.
-  constexpr int64_t kWorthAThread = 4096;
-  const auto deferred = std::launch::deferred;
-  const auto how =
-      pipeline.vocab.count() < kWorthAThread ? deferred : std::launch::async | deferred;
-  return std::async(how, [&pipeline, bytes] {
-    return bytes ? byte_level_table(pipeline) : spelling_table(pipeline.vocab);
-  });
+StringTable bpe_table(Pipeline& pipeline, bool bytes) {
+  return bytes ? byte_level_table(pipeline) : spelling_table(pipeline.vocab);
 }
 
 std::string cut_before_of(const Vocab& vocab) {

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <deque>
+#include <set>
 
 #include "tokenizer/merges.h"
 
@@ -95,7 +97,7 @@ TEST(Vocab, HasNoDuplicateWhereStringsDiffer) {
   EXPECT_EQ(vocab.add("b", 1, "test").code(), StatusCode::kMalformed);
 }
 
-TEST(MergeTable, KeepsTheLastMergeOfAPair) {
+TEST(MergeTable, KeepsTheMergeOfTheHighestRankOfAPair) {
   std::vector<MergeTable::Entry> entries;
   for (uint32_t i = 0; i < 100; ++i) {
     const auto id = static_cast<TokenId>(i % 70);
@@ -107,6 +109,54 @@ TEST(MergeTable, KeepsTheLastMergeOfAPair) {
   EXPECT_EQ(table.find(10, 11).rank, 80u);
   EXPECT_EQ(table.find(50, 51).id, 50);
   EXPECT_EQ(table.find(11, 10).rank, UINT32_MAX);
+  table.assign(std::span(entries).first(30));  // of lower ranks
+  EXPECT_EQ(table.size(), 70u);
+  EXPECT_EQ(table.find(10, 11).rank, 80u);
+  EXPECT_EQ(table.find(10, 11).id, 80);
+}
+
+// As many as two threads share; rank r is the pair (r % 7000, 0).
+constexpr size_t kManyMerges = 20'000;
+Status find_many(size_t first, std::span<MergeTable::Entry> merges,
+                 const std::set<size_t>& wrong = {}) {
+  for (size_t rank = first; rank < first + merges.size(); ++rank) {
+    if (wrong.contains(rank)) return malformed("{}", rank);
+    merges[rank - first] = {static_cast<TokenId>(rank % 7000), 0, {0, static_cast<TokenId>(rank)}};
+  }
+  return {};
+}
+
+TEST(ReadMerges, FindsEachOnceAndRanksItByItsPlace) {
+  const Vocab vocab;
+  std::atomic<size_t> found = 0;
+  MergeTable table = begin_merge_table(kManyMerges).get();
+  const auto find = [&](size_t first, MergeReader&, std::span<MergeTable::Entry> merges) {
+    found += merges.size();
+    return find_many(first, merges);
+  };
+  int beside = 0;
+  ASSERT_TRUE(read_merges(kManyMerges, MergeReader(vocab), find, table, [&] { ++beside; }).ok());
+  EXPECT_EQ(beside, 1);
+  EXPECT_EQ(found, kManyMerges);
+  EXPECT_EQ(table.size(), 7000u);
+  for (TokenId left = 0; left < 7000; ++left) {
+    const TokenId last = left < 6000 ? left + 14'000 : left + 7000;  // of 20,000
+    EXPECT_EQ(table.find(left, 0).rank, static_cast<uint32_t>(last));
+    EXPECT_EQ(table.find(left, 0).id, last);
+  }
+}
+
+TEST(ReadMerges, TellsOfTheFirstThatIsWrong) {
+  const Vocab vocab;
+  for (const size_t first_wrong : {size_t{0}, size_t{1023}, size_t{1024}, kManyMerges - 1}) {
+    MergeTable table;
+    const auto find = [&](size_t first, MergeReader&, std::span<MergeTable::Entry> merges) {
+      return find_many(first, merges, {first_wrong, first_wrong + 1, 1500, 9000, kManyMerges - 1});
+    };
+    const Status status = read_merges(kManyMerges, MergeReader(vocab), find, table, [] {});
+    EXPECT_EQ(status.code(), StatusCode::kMalformed);
+    EXPECT_EQ(status.message(), std::to_string(std::min<size_t>(first_wrong, 1500)));
+  }
 }
 
 TEST(MergeReader, FindsPairsThatMakeATokenAndNoOthers) {
