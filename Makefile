@@ -68,8 +68,8 @@ asan-unit: ## the same for the unit tests of the rooms alone
 	@tools/build.sh asan unit_tests
 	@tools/run_tests.sh build/asan -E '_NOT_BUILT$$'
 
-tsan: ## what runs on several threads (pool, engine, service, server, live page), under ThreadSanitizer
-	@tools/build.sh tsan base_test engine_test engine_model_test service_test http_test live_test
+tsan: ## what runs on several threads (pool, loader of tokenizers, engine, service, server, live page), under ThreadSanitizer
+	@tools/build.sh tsan base_test tokenizer_test engine_test engine_model_test service_test http_test live_test
 	@tools/run_tests.sh build/tsan -E '_NOT_BUILT$$'
 
 fuzz: ## every fuzz target for SECONDS=60
