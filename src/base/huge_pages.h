@@ -14,10 +14,12 @@ inline constexpr size_t kHugePage = size_t{2} << 20;
 
 // Asks for such pages in memory that nobody has touched. A wish; refusal is harmless.
 inline void wish_for_huge_pages(void* memory, size_t bytes) {
+  if (bytes < kHugePage) return;
+  constexpr uintptr_t kPage = 4096;  // only whole ones may be named
   const auto begin = reinterpret_cast<uintptr_t>(memory);
-  const uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
-  const uintptr_t end = (begin + bytes) / kHugePage * kHugePage;
-  if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
+  const uintptr_t first = (begin + kPage - 1) / kPage * kPage;
+  const uintptr_t end = (begin + bytes) / kPage * kPage;
+  madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
 }
 
 // An allocator for tables that are read at random: what has 2 MiB or more begins at a multiple of

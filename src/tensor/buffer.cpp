@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/huge_pages.h"
 
 namespace orrery {
 
@@ -17,10 +18,7 @@ Result<Buffer> Buffer::allocate(size_t bytes) {
   if (data == MAP_FAILED) {
     return resource_exhausted("cannot allocate {} bytes: {}", bytes, std::strerror(errno));
   }
-  constexpr size_t kHugePage = size_t{2} << 20;
-  if (bytes >= kHugePage) {
-    madvise(data, bytes, MADV_HUGEPAGE);  // a wish; refusal is harmless
-  }
+  wish_for_huge_pages(data, bytes);
   buffer.data_ = std::unique_ptr<std::byte, Unmap>(static_cast<std::byte*>(data), Unmap{bytes});
   buffer.size_bytes_ = bytes;
   return buffer;
