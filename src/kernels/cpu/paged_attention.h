@@ -1,8 +1,10 @@
 // Splits the attention of a step into jobs and runs them on a pool.
 //
-// A job is one kv head of one request with a tile of query rows: all query heads of the group and
-// neighbouring rows share each load of keys and values. When there are few jobs and long contexts
-// (decode of few requests), the parts of a context, cut at multiples of kAttentionSplit, run in
+// A job is a tile of query rows of one request: all query heads of a kv head and neighbouring rows
+// share each load of keys and values. Where one tile has all the rows (decode) and contexts are
+// long, a job has all kv heads, so that blocks are read from front to back: of a head at a time,
+// with the others' bytes between, memory gives 0.55 of that (doc/performance.md). Else each has
+// one. When there are few jobs, the parts of a context, cut at multiples of kAttentionSplit, run in
 // parallel too and are merged afterwards, in order. Who runs what does not change the result.
 #pragma once
 
@@ -35,17 +37,23 @@ class PagedAttention {
  private:
   struct Job {
     size_t request;
-    int64_t kv_head;
-    int64_t row, rows;       // of q
-    int64_t first_position;  // of `row`
-    int64_t begin, end;      // positions that any of its rows sees
-    int64_t states;          // where its parts' states begin in states_, if they run apart
+    int64_t first_head, heads;  // kv heads
+    int64_t row, rows;          // of q
+    int64_t first_position;     // of `row`
+    int64_t begin, end;         // positions that any of its rows sees
+    int64_t states;             // where its parts' states begin in states_, if they run apart
     int64_t first_part() const { return begin / kAttentionSplit; }
     int64_t parts() const { return (end - 1) / kAttentionSplit - first_part() + 1; }
+    bool is_full(int64_t part) const {  // of kAttentionSplit positions
+      const int64_t cut = (first_part() + part) * kAttentionSplit;
+      return begin <= cut && cut + kAttentionSplit <= end;
+    }
   };
+  // Some heads of a part of a job.
   struct Part {
     size_t job;
-    int64_t part;  // from 0
+    int64_t part;         // from 0
+    int64_t head, heads;  // from the job's first
   };
   struct Call {
     const Tensor& q;
@@ -57,16 +65,21 @@ class PagedAttention {
     int64_t group() const { return q.shape[1] / cache.n_kv_heads; }
   };
 
+  bool heads_together(const Call& call) const;
   void plan(const Call& call);
   AttendTask task_of(const Call& call, const Job& job, float* states) const;
-  void attend(const Call& call, const Job& job, int64_t part, float* states) const;
-  void run_whole(const Call& call, const Job& job) const;
-  void run_parts(const Call& call, double ns_each);
+  void attend(const Call& call, const Part& part, float* states) const;
+  void merge(const Call& call, const Job& job, float* total, const float* part) const;
+  void run_whole(const Call& call, size_t job) const;
+  void plan_parts();
+  void run_parts(const Call& call, double ns);
   void run_materialised(const Call& call, const Job& job) const;
   int64_t materialised_floats(const Call& call, const Job& job) const;
   void note_scratch(int64_t floats);
   void finish(const Call& call, const Job& job, const float* states) const;
-  int64_t floats(const Call& call, const Job& job) const;  // of the states of one part
+  // Of the states of one part: of a head, and of the job.
+  int64_t floats_of_head(const Call& call, const Job& job) const;
+  int64_t floats(const Call& call, const Job& job) const;
 
   const LaneKernels& lanes_;
   ThreadPool& pool_;

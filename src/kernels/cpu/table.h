@@ -88,21 +88,22 @@ constexpr int64_t attend_floats(int64_t items, int64_t head_dim) {
 }
 
 // The positions [begin, end) of a context, inside one part of kAttentionSplit, for rows × group
-// items: item i is row i / group, query head i % group of one kv head.
+// items of each of some kv heads: item i is row i / group, query head i % group of its kv head.
 struct AttendTask {
-  const float* q;  // of item 0; heads of the group follow each other
+  const float* q;  // of item 0 of the first kv head; its heads follow each other, then the next's
   int64_t q_row_stride;
-  int64_t rows, group, head_dim;
+  int64_t heads, rows, group, head_dim;
   int64_t first_position;  // of row 0
   const int32_t* block_table;
-  const std::byte* keys;  // of this kv head in block 0
+  const std::byte* keys;  // of the first kv head in block 0
   const std::byte* values;
-  int64_t block_bytes;  // from a block to the next; a head's numbers, then the scales of kI8
+  int64_t head_bytes;   // from a kv head to the next: its numbers, then the scales of kI8
+  int64_t block_bytes;  // from a block to the next
   DType dtype;
   float scale;
   int64_t window;
   int64_t begin, end;
-  float* states;  // attend_floats(rows · group, head_dim), set by attend
+  float* states;  // [heads][attend_floats(rows · group, head_dim)], set by attend
 };
 
 // A matmul with block formats, and what rounds its input: the rows row_begin .. row_end − 1 of

@@ -218,6 +218,7 @@ TEST_P(Tables, PackAsTheReferenceDoesOnSeveralThreads) {
 TEST_P(Tables, GiveTheBitsOfTheReferenceInAttention) {
   const std::vector<ContextShape> mixed = {{1, 1}, {40, 40}, {17, 1}, {1100, 3}, {530, 20}};
   const std::vector<ContextShape> decode = {{2000, 1}};  // parts on several threads
+  const std::vector<ContextShape> batch(9, {520, 1});
   struct Case {
     TestAttention::Sizes sizes;
     const std::vector<ContextShape>& requests;
@@ -232,6 +233,7 @@ TEST_P(Tables, GiveTheBitsOfTheReferenceInAttention) {
       {{2, 1, 128, DType::kI8, 0}, decode},    {{2, 2, 64, DType::kF8E4M3, 0}, mixed},
       {{1, 3, 8, DType::kF8E4M3, 600}, mixed}, {{1, 4, 128, DType::kF8E4M3, 0}, decode},
       {{2, 1, 48, DType::kBF16, 0}, mixed},    {{1, 2, 112, DType::kBF16, 0}, mixed},
+      {{3, 2, 24, DType::kBF16, 700}, mixed},  {{2, 2, 16, DType::kF32, 0}, batch},
   };
   for (const auto& [sizes, requests] : cases) {
     TestAttention expected(sizes, requests, 21);
