@@ -7,8 +7,8 @@
 namespace orrery::kernels::cpu {
 namespace {
 
-// Items of a job: enough to share a block's keys and values while they are in the first-level
-// cache, and a multiple of every table's kTileItems.
+// Items of a job's kv head: enough to share a block's keys and values while they are in the
+// first-level cache, and a multiple of every table's kTileItems.
 constexpr int64_t kItemsPerJob = 24;
 
 // One thread's states while it runs a job, kept for the next.
